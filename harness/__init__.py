@@ -1,0 +1,1 @@
+"""Holds forms of one model against each other on golden data."""

@@ -1,0 +1,1 @@
+"""The shared vocabulary: errors, specs, results, protocols. Imports nothing of ours."""

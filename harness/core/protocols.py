@@ -1,0 +1,224 @@
+"""What the stages promise each other; data goes through these shapes and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.core.results import Finding, QualityReport
+
+    Array: TypeAlias = NDArray[Any]
+    FloatArray: TypeAlias = NDArray[np.floating[Any]]
+    IntArray: TypeAlias = NDArray[np.integer[Any]]
+
+Arrays: TypeAlias = "Mapping[str, Array]"
+Runtime: TypeAlias = Mapping[str, "str | int | float | bool | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output of a model, or one column of golden data.
+
+    Attributes:
+        name: Its name.
+        dtype: numpy dtype name ("float32", "int8", "str").
+        shape: The sample axis included; a str or None where it is free. None as a
+            whole when even the rank is unknown.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...] | None
+
+
+class Session(Protocol):
+    """A loaded model, or a recording of one, that answers batch after batch.
+
+    Attributes:
+        inputs: What it is fed; empty for a recording.
+        outputs: What it answers, in the file's order.
+        runtime: Backend, version, providers, threads: what a reader needs in order
+            to repeat the run. JSON scalars only.
+        batch_size: The number of samples it must be fed, None where it is free.
+    """
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]: ...
+    @property
+    def runtime(self) -> Runtime: ...
+    @property
+    def batch_size(self) -> int | None: ...
+
+    def run(self, feeds: Arrays, rows: slice) -> Arrays:
+        """Answer one batch.
+
+        Args:
+            feeds: Model input name -> array; axis 0 counts samples.
+            rows: Which golden samples these are. A live model ignores it; a
+                recording needs nothing else.
+
+        Returns:
+            Model output name -> array that the caller owns (no view of memory
+            that the next call overwrites).
+
+        Raises:
+            InferenceError: The runtime fails on this batch.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what the runtime holds; a second call does nothing."""
+        ...
+
+
+Backend: TypeAlias = Callable[[Path, Mapping[str, object]], Session]
+"""``open_session(path, options)``: raises ModelLoadError, SuiteError (options)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldenChunk:
+    """Consecutive golden samples.
+
+    Attributes:
+        rows: Which samples, as a slice without step.
+        inputs: Golden input name -> array; axis 0 counts samples.
+        labels: Class indices, shape (n,), int64; None without labels.
+        sample_ids: Shape (n,) of str; None when the data names none.
+    """
+
+    rows: slice
+    inputs: Arrays
+    labels: IntArray | None
+    sample_ids: Array | None
+
+
+class GoldenSource(Protocol):
+    """Golden data, streamed.
+
+    Attributes:
+        n_samples: Samples in all.
+        inputs: One spec an input array, as stored.
+        class_names: None where there are none.
+        has_labels: Whether chunks carry labels.
+        digest: sha256 over the data, hex.
+        notices: What a reader should know (keys that nothing uses, ...).
+    """
+
+    @property
+    def n_samples(self) -> int: ...
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+    @property
+    def class_names(self) -> tuple[str, ...] | None: ...
+    @property
+    def has_labels(self) -> bool: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def notices(self) -> tuple[str, ...]: ...
+
+    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
+        """Chunks of exactly `rows` samples, the last one shorter; in order.
+
+        Raises:
+            ChecksumError: A shard is not what the manifest recorded.
+            GoldenError: A label is out of range, arrays are of unequal length.
+        """
+        ...
+
+
+B_contra = TypeVar("B_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class StreamingMetric(Protocol[B_contra, R_co]):
+    """A metric that sees each batch once, and merges with others of its kind.
+
+    The result does not depend on how samples were split into batches, nor on the
+    order of merging, but for the last bits of floating-point sums.
+    """
+
+    def update(self, batch: B_contra) -> None:
+        """Take in one batch."""
+        ...
+
+    def merge(self, other: Self) -> None:
+        """Take in all that another instance has seen."""
+        ...
+
+    def result(self) -> R_co:
+        """The metric over all that was seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightTensor:
+    """One tensor of a model file, read when asked for.
+
+    Attributes:
+        name: The file's name of it.
+        shape: As stored.
+        dtype: As stored.
+        role: kernel, bias, gamma, beta, scale, ..., "constant" when unknown.
+        op_type: Operator that consumes it, None when unknown.
+        load: Reads it as float (dequantized), in its stored shape.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    role: str
+    op_type: str | None
+    load: Callable[[], FloatArray]
+
+
+WeightReader: TypeAlias = Callable[[Path], Iterator[WeightTensor]]
+"""``read_weights(path)``: raises ModelLoadError on a broken file."""
+
+
+@dataclass(frozen=True, slots=True)
+class RerunError:
+    """How far an edited candidate is from the reference on the evidence samples.
+
+    Attributes:
+        max_abs_error: Over the worst output.
+        sum_abs_error: Over all outputs.
+        n_samples: Samples run.
+        n_flipped: Top classes that differ; None where the task has no classes.
+    """
+
+    max_abs_error: float
+    sum_abs_error: float
+    n_samples: int
+    n_flipped: int | None
+
+
+Rerun: TypeAlias = Callable[[bytes], RerunError]
+"""Runs a serialized ONNX model in the candidate's place, on the evidence samples,
+with the candidate's preprocessing and name maps. Raises BackendError."""
+
+
+class Probe(Protocol):
+    """One cause of drift: looks for it, and tries the edit that would remove it.
+
+    `context` is `harness.diagnose.context.Context`; core cannot name it.
+    """
+
+    @property
+    def cause(self) -> str: ...
+
+    def run(self, context: Any) -> Iterator[Finding]:
+        """Findings, silent where no number can change."""
+        ...
+
+
+Renderer: TypeAlias = Callable[["QualityReport"], str]
+"""One file's text from the one record."""

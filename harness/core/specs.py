@@ -1,0 +1,144 @@
+"""What the user asked for: frozen records read from ``quality.toml``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Kind = Literal["original", "converted", "frozen", "optimized", "quantized"]
+Task = Literal["classification", "tensor"]
+Undecided = Literal["warn", "fail"]
+Missing = Literal["skip", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocess:
+    """Declared preprocessing, applied in this order: transpose, scale, offset, dtype.
+
+    Attributes:
+        scale: Every element is multiplied by it.
+        offset: Added after scaling.
+        transpose: Axis order as for ``numpy.transpose``; axis 0 (samples) stays.
+        dtype: numpy dtype name that the model is fed; None keeps the arithmetic's.
+    """
+
+    scale: float | None = None
+    offset: float | None = None
+    transpose: tuple[int, ...] | None = None
+    dtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """Limits a variant is judged by. None means: not judged by this criterion.
+
+    Attributes:
+        atol: Absolute tolerance of ``|c - r| <= atol + rtol * |r|``.
+        rtol: Relative tolerance of the same rule (numpy's, asymmetric in r).
+        max_mismatched: Share of elements in [0, 1] that may break that rule.
+        min_top1_agreement: Least share of samples with the reference's top class.
+        max_accuracy_drop: Most that accuracy may fall, in [0, 1].
+        max_recall_drop: Most that a class's recall may fall, judged with confidence.
+        min_weight_sqnr_db: Least signal-to-noise of a matched weight tensor, dB.
+        alpha: Family-wise error rate of the per-class tests.
+    """
+
+    atol: float | None = None
+    rtol: float | None = None
+    max_mismatched: float | None = None
+    min_top1_agreement: float | None = None
+    max_accuracy_drop: float | None = None
+    max_recall_drop: float | None = None
+    min_weight_sqnr_db: float | None = None
+    alpha: float = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSpec:
+    """One model file of the suite.
+
+    Attributes:
+        name: Unique in the suite.
+        kind: What was done to the model; picks the gate's defaults.
+        path: Absolute path of the model file or folder.
+        line: Line of the suite file where the variant is declared, from 1.
+        backend: Name of the backend; None detects it from the file's bytes.
+        options: Passed to the backend, which refuses what it does not know.
+        batch_size: Samples a call; None takes the model's own, else the default.
+        inputs: Golden input name -> model input name.
+        outputs: Reference output name -> this variant's output name.
+        preprocess: Overrides the golden data's, when declared.
+        gate: Only the limits that the suite declares; the rest are defaults.
+    """
+
+    name: str
+    kind: Kind
+    path: Path
+    line: int = 1
+    backend: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    batch_size: int | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    preprocess: Preprocess | None = None
+    gate: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenSpec:
+    """Where golden data lies and how it is prepared.
+
+    Attributes:
+        data: Absolute path of a manifest folder or an ``.npz`` file.
+        classes: Text file, one class name a line; None uses the data's own.
+        recorded: Folder of recorded outputs, one sub-folder a variant.
+        preprocess: Applied for every variant that does not declare its own.
+    """
+
+    data: Path
+    classes: Path | None = None
+    recorded: Path | None = None
+    preprocess: Preprocess = field(default_factory=Preprocess)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One ``quality.toml``.
+
+    Attributes:
+        path: The suite file, absolute.
+        name: Shown in reports and used in file names.
+        task: How outputs are scored.
+        reference: Name of the variant that the others are held against.
+        golden: The data.
+        variants: In the order of the file, the reference among them.
+        undecided: What an undecided check does to the verdict.
+    """
+
+    path: Path
+    name: str
+    task: Task
+    reference: str
+    golden: GoldenSpec
+    variants: tuple[VariantSpec, ...]
+    undecided: Undecided = "warn"
+
+    def variant(self, name: str) -> VariantSpec:
+        """The variant of that name.
+
+        Raises:
+            KeyError: No variant has that name.
+        """
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        raise KeyError(name)
+
+    @property
+    def candidates(self) -> tuple[VariantSpec, ...]:
+        """Every variant but the reference, in the order of the file."""
+        return tuple(v for v in self.variants if v.name != self.reference)
