@@ -1,7 +1,8 @@
 """Frozen records to JSON values and back, by their field types.
 
 A field goes by its own name, or by ``field(metadata={"json": name})``. JSON has no
-NaN and no infinity: such a float is written as null.
+NaN and no infinity: such a float is written as null, and a null where a float must be
+is read as NaN.
 """
 
 from __future__ import annotations
@@ -65,11 +66,21 @@ def _decode(hint: Any, value: object, where: str) -> Any:
     if origin is not None and issubclass(origin, Mapping):
         return _decode_mapping(hint, value, where)
     if hint is float:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return float(cast("float", _expect(number, value, hint, where)))
+        return _decode_float(value, where)
     if hint is int and isinstance(value, bool):
         return _expect(False, value, hint, where)
     return _expect(isinstance(value, hint), value, hint, where)
+
+
+def _decode_float(value: object, where: str) -> float:
+    if value is None:
+        return math.nan
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    _expect(number, value, float, where)
+    try:
+        return float(cast("float", value))
+    except OverflowError:  # JSON's integers have no end, floats have
+        return cast("float", _expect(False, value, float, where))
 
 
 def _decode_record(kind: type, value: object, where: str) -> Any:

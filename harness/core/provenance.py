@@ -52,7 +52,11 @@ def sha256_of(path: Path) -> str:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """Bytes of a file, or of all files in a folder.
+
+    Raises:
+        OSError: The path cannot be read.
+    """
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in _files(path))
@@ -121,6 +125,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    folder.stat()  # rglob takes a missing folder for an empty one
     return (p for p in sorted(folder.rglob("*")) if p.is_file())
 
 

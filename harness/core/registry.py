@@ -32,7 +32,7 @@ class LazyEntry:
 
     def missing(self) -> tuple[str, ...]:
         """Required import names that are not installed; imports nothing."""
-        return tuple(name for name in self.requires if find_spec(name) is None)
+        return tuple(name for name in self.requires if not _installed(name))
 
     def install_hint(self) -> str:
         """The command that installs what is missing."""
@@ -43,6 +43,14 @@ class LazyEntry:
         """Import the target and return it."""
         module, _, attribute = self.target.partition(":")
         return getattr(import_module(module), attribute)
+
+
+def _installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        # find_spec("a.b") imports a, which may be what is missing.
+        return False
 
 
 class Registry(Generic[T]):
@@ -80,7 +88,8 @@ class Registry(Generic[T]):
 
         Raises:
             KeyError: There is none.
-            MissingDependencyError: What it requires is not installed.
+            MissingDependencyError: What it requires is not installed, or cannot be
+                imported.
         """
         entry = self.entry(name)
         if missing := entry.missing():
@@ -88,4 +97,10 @@ class Registry(Generic[T]):
                 f"{self._noun} {name!r} needs {', '.join(missing)}, not installed",
                 hint=entry.install_hint(),
             )
-        return cast("T", entry.load())
+        try:
+            return cast("T", entry.load())
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"{self._noun} {name!r} cannot be imported: {error}",
+                hint=f"mend the installation: {entry.install_hint()}",
+            ) from error

@@ -20,6 +20,17 @@ Verdict = Literal["passed", "failed", "undecided", "error"]
 ClassVerdict = Literal["pass", "fail", "undecided"]
 Severity = Literal["error", "warning", "info"]
 
+CHECK_NAMES = (
+    "finite_outputs",
+    "outputs_close",
+    "top1_agreement",
+    "accuracy",
+    "per_class_recall",
+    "weight_drift",
+    "operator_semantics",
+)
+"""The gate's questions, in the order in which they are asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
@@ -74,13 +85,15 @@ class OutputComparison:
             candidate is a permutation of the reference. On the evidence window.
         border_share: Share of sum |e| on the border ring of spatial outputs. On
             the evidence window.
-        best_shift: (rows, columns) in {-1, 0, 1} by which c fits r best. On the
-            evidence window.
+        best_shift: (rows, columns) in {-1, 0, 1}: moving c down and right by them
+            fits r best. On the evidence window.
         atol: Tolerance of `n_mismatched`.
         rtol: Tolerance of `n_mismatched`.
-        error_histogram: Counts of |e| by decade, first bin for 0.
+        error_histogram: Counts of |e| by decade, the first bin for 0 (under 1e-12).
         worst: The samples with the largest errors, largest first.
         unscored: Field name -> why it is None.
+        n_nonfinite_new: Of `n_nonfinite`, those where the reference is finite.
+        first_nonfinite: The first sample that holds one of these.
     """
 
     name: str
@@ -104,6 +117,8 @@ class OutputComparison:
     error_histogram: Histogram
     worst: tuple[WorstSample, ...] = ()
     unscored: Mapping[str, str] = field(default_factory=dict)
+    n_nonfinite_new: int = 0
+    first_nonfinite: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,7 @@ class ClassComparison:
         min_detectable_drop: Least drop of recall that n samples can show at alpha
             after correction; None when none can.
         verdict: Set by the gate.
+        recall_reference_interval: As `recall_interval`, of the reference.
     """
 
     class_name: str = field(metadata={"json": "class"})
@@ -144,6 +160,7 @@ class ClassComparison:
     p_adjusted: float = 1.0
     min_detectable_drop: float | None = None
     verdict: ClassVerdict = "undecided"
+    recall_reference_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +209,7 @@ class LabelComparison:
         n_flipped: Top class moved, right or wrong.
         p_value: Exact two-sided McNemar over all samples.
         per_class: In the order of the classes.
-        confusion: None without labels.
+        confusion: None without labels, and with more than 256 classes.
         flips: At most 100, largest margin first.
     """
 

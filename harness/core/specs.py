@@ -97,12 +97,14 @@ class GoldenSpec:
         classes: Text file, one class name a line; None uses the data's own.
         recorded: Folder of recorded outputs, one sub-folder a variant.
         preprocess: Applied for every variant that does not declare its own.
+        labels: ``.npy`` or ``.npz`` with the labels, where the data has none.
     """
 
     data: Path
     classes: Path | None = None
     recorded: Path | None = None
     preprocess: Preprocess = field(default_factory=Preprocess)
+    labels: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +144,19 @@ class Suite:
     def candidates(self) -> tuple[VariantSpec, ...]:
         """Every variant but the reference, in the order of the file."""
         return tuple(v for v in self.variants if v.name != self.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a suite is run, whatever the suite.
+
+    Attributes:
+        missing: What a variant does whose runtime is not installed and whose
+            outputs are not recorded: it is skipped with its reason, or an error.
+        only: Names of the candidates to run; empty runs all.
+        diagnose: Whether candidates that drift are diagnosed.
+    """
+
+    missing: Missing = "skip"
+    only: tuple[str, ...] = ()
+    diagnose: bool = True

@@ -1,0 +1,219 @@
+"""Decisions: the top class of each sample, reference against candidate and truth."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.compare.confusion import ConfusionMatrix
+from harness.compare.flips import FlipLog
+from harness.compare.intervals import mcnemar_two_sided
+from harness.compare.tasks.per_class import class_comparisons
+from harness.core.errors import ComparisonError
+from harness.core.results import Confusion, LabelComparison
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.core.protocols import Array, Arrays, FloatArray, IntArray
+
+# Two dense matrices of 1,000 classes would be most of a report, and no picture.
+MAX_CONFUSION_CLASSES = 256
+_SCORE_NAME = re.compile("prob|score|logit|softmax", re.IGNORECASE)
+
+
+class LabelMetric:
+    """Streams class scores of both sides into a `LabelComparison`.
+
+    The decision is the first of the largest scores. Scores with a NaN decide for no
+    class: that is wrong whatever the label, and no class twice is no flip.
+
+    Args:
+        class_names: Names by column of the scores.
+    """
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._names = tuple(class_names)
+        n_classes = len(self._names)
+        self._n = self._n_flipped = 0
+        self._n_labelled = 0
+        self._before, self._after = (
+            ConfusionMatrix(n_classes),
+            ConfusionMatrix(n_classes),
+        )
+        self._regressed: IntArray = np.zeros(n_classes, dtype=np.int64)
+        self._improved: IntArray = np.zeros(n_classes, dtype=np.int64)
+        self._flips = FlipLog(self._names)
+
+    def update(
+        self,
+        reference: FloatArray,
+        candidate: FloatArray,
+        labels: IntArray | None,
+        rows: slice,
+        sample_ids: Array | None = None,
+    ) -> None:
+        """Take in the scores of some samples.
+
+        Args:
+            reference: Scores, shape (n, classes).
+            candidate: Likewise.
+            labels: Class indices, shape (n,).
+            rows: Which golden samples these are.
+            sample_ids: Their names, shape (n,).
+
+        Raises:
+            ComparisonError: Scores do not have one column a class, or a label is
+                none of the classes.
+        """
+        self._check(reference, candidate, labels, rows)
+        old, new = decisions(reference), decisions(candidate)
+        moved = np.flatnonzero(old != new)
+        self._n += len(old)
+        self._n_flipped += len(moved)
+        if labels is not None:
+            self._n_labelled += len(labels)
+            self._before.update(labels, old)
+            self._after.update(labels, new)
+            true = labels[moved]
+            np.add.at(self._regressed, true[old[moved] == true], 1)
+            np.add.at(self._improved, true[new[moved] == true], 1)
+        if moved.size:
+            self._flips.update(
+                rows.start + moved,
+                _margins(reference[moved], old[moved], new[moved]),
+                (old[moved], new[moved], None if labels is None else labels[moved]),
+                None if sample_ids is None else sample_ids[moved],
+            )
+
+    def merge(self, other: LabelMetric) -> None:
+        """Take in all that another metric of the same classes has seen."""
+        self._n += other._n
+        self._n_flipped += other._n_flipped
+        self._n_labelled += other._n_labelled
+        self._before.merge(other._before)
+        self._after.merge(other._after)
+        self._regressed += other._regressed
+        self._improved += other._improved
+        self._flips.merge(other._flips)
+
+    def result(self) -> LabelComparison | None:
+        """The comparison over all that was seen; None when that is nothing."""
+        if self._n == 0:
+            return None
+        unlabelled = LabelComparison(
+            n=self._n,
+            accuracy_reference=None,
+            accuracy=None,
+            top1_agreement=1 - self._n_flipped / self._n,
+            n_regressed=None,
+            n_improved=None,
+            n_flipped=self._n_flipped,
+            flips=self._flips.result(),
+        )
+        return self._with_truth(unlabelled) if self._n_labelled else unlabelled
+
+    def _with_truth(self, comparison: LabelComparison) -> LabelComparison:
+        lost, won = int(self._regressed.sum()), int(self._improved.sum())
+        return replace(
+            comparison,
+            accuracy_reference=int(self._before.matrix.trace()) / self._n_labelled,
+            accuracy=int(self._after.matrix.trace()) / self._n_labelled,
+            n_regressed=lost,
+            n_improved=won,
+            p_value=mcnemar_two_sided(lost, won),
+            per_class=class_comparisons(
+                self._names, self._before, self._after, self._regressed, self._improved
+            ),
+            confusion=self._confusion(),
+        )
+
+    def _confusion(self) -> Confusion | None:
+        if len(self._names) > MAX_CONFUSION_CLASSES:
+            return None
+        return Confusion(self._names, _rows(self._before), _rows(self._after))
+
+    def _check(
+        self, reference: Array, candidate: Array, labels: IntArray | None, rows: slice
+    ) -> None:
+        expected = (len(reference), len(self._names))
+        for side, scores in (("reference", reference), ("candidate", candidate)):
+            if scores.shape != expected:
+                raise ComparisonError(
+                    f"scores of the {side} have shape {scores.shape}; with "
+                    f"{expected[1]} classes it should be {expected}",
+                    hint="check the class names of the golden data against the model",
+                )
+        if labels is None or not labels.size:
+            return
+        at = int(labels.argmax() if labels.max() >= expected[1] else labels.argmin())
+        if not 0 <= labels[at] < expected[1]:
+            raise ComparisonError(
+                f"sample {rows.start + at} has label {labels[at]}, but the scores "
+                f"have {expected[1]} columns",
+                hint="check the labels of the golden data against the model's classes",
+            )
+
+
+def decisions(scores: FloatArray) -> IntArray:
+    """The class of each sample, shape (n,): the first largest; n classes for a NaN."""
+    tops: IntArray = scores.argmax(axis=1)
+    # One flat maximum is ten times cheaper than a look at each row, and carries NaN.
+    if scores.size and scores.dtype.kind == "f" and np.isnan(scores.max()):
+        tops[np.isnan(scores).any(axis=1)] = scores.shape[1]
+    return tops
+
+
+def find_scores(outputs: Arrays, class_names: Sequence[str] | None) -> str:
+    """The output that holds one score a class.
+
+    Args:
+        outputs: Output name -> array, axis 0 counts samples.
+        class_names: Names of the classes; None where there are none.
+
+    Raises:
+        ComparisonError: No output does, or several do and their names do not tell.
+    """
+    fitting = [name for name, array in outputs.items() if _fits(array, class_names)]
+    named = [name for name in fitting if _SCORE_NAME.search(name)]
+    for found in (fitting, named):
+        if len(found) == 1:
+            return found[0]
+    columns = f"{len(class_names)} columns" if class_names else "a column a class"
+    shapes = ", ".join(f"{name!r} {array.shape}" for name, array in outputs.items())
+    count = "several outputs" if fitting else "no output"
+    raise ComparisonError(
+        f"{count} could be the class scores (rank 2, {columns}): {shapes}",
+        hint='name one of them "scores" or "probabilities", give the golden data as '
+        'many class names as there are scores, or set task = "tensor"',
+    )
+
+
+def _fits(array: Array, class_names: Sequence[str] | None) -> bool:
+    if array.ndim != 2 or array.dtype.kind not in "iuf" or array.shape[1] < 2:
+        return False
+    return class_names is None or array.shape[1] == len(class_names)
+
+
+def _margins(scores: FloatArray, old: IntArray, new: IntArray) -> FloatArray:
+    """Reference's top score less its score for the new class, in float64.
+
+    Against no class it is the whole range of the scores, so that such flips come
+    first; from no class it is 0.
+    """
+    rows = np.arange(len(scores))
+    scores = scores.astype(np.float64)
+    none = scores.shape[1]
+    last = scores[rows, np.minimum(new, none - 1)]
+    last = np.where(new == none, scores.min(axis=1), last)
+    margins = scores[rows, np.minimum(old, none - 1)] - last
+    margins[old == none] = 0.0
+    finite: FloatArray = np.nan_to_num(margins)
+    return finite
+
+
+def _rows(matrix: ConfusionMatrix) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in matrix.matrix.tolist())

@@ -1,0 +1,285 @@
+"""Each check passes, fails or stays undecided for its own reason, and says so."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.core.results import Proof
+from harness.core.specs import GateSpec
+from harness.gate import default_gate, judge
+
+FLOAT, INT8 = default_gate("converted"), default_gate("quantized")
+
+
+def ask(name, result, limits=FLOAT, findings=()):
+    judged = judge(result, limits, findings)
+    (check,) = [check for check in judged.checks if check.name == name]
+    return check
+
+
+def test_new_nan_fails_and_names_output_and_sample(make):
+    outputs = (
+        make.output(),
+        make.output(name="z", n_nonfinite=7, n_nonfinite_new=5, first_nonfinite=3),
+    )
+    check = ask("finite_outputs", make.result(outputs=outputs))
+    assert (check.status, check.observed, check.limit) == ("failed", 5.0, 0.0)
+    assert check.message == (
+        "output 'z' has 5 elements NaN or infinite where the reference is finite, "
+        "first at sample 3"
+    )
+
+
+def test_nan_that_the_reference_has_too_is_no_fault(make):
+    result = make.result(outputs=(make.output(n_nonfinite=7),))
+    assert ask("finite_outputs", result).status == "passed"
+
+
+def test_close_outputs_pass_with_their_error(make):
+    check = ask("outputs_close", make.result())
+    assert (check.status, check.observed, check.limit) == ("passed", 0.0, 0.0)
+    assert check.message == (
+        "largest error 4.2e-07 at sample 12 of 'probabilities', within "
+        "1.0e-04 + 1.0e-03 |reference|"
+    )
+
+
+def test_equal_outputs_pass_in_few_words(make):
+    result = make.result(outputs=(make.output(max_abs_error=0.0, worst=()),))
+    message = ask("outputs_close", result).message
+    assert message == "every element equals the reference's"
+
+
+def test_far_outputs_fail_with_the_tolerance_that_would_do(make):
+    worst = replace(make.output().worst[0], max_abs_error=7.1e-3, sample=40)
+    far = make.output(
+        name="y",
+        n_mismatched=412,
+        max_abs_error=7.1e-3,
+        required_atol=6.9e-3,
+        worst=(worst,),
+        rtol=0.0,
+    )
+    check = ask("outputs_close", make.result(outputs=(make.output(), far)))
+    assert check.status == "failed"
+    assert check.observed == pytest.approx(412 / 3600)
+    assert check.message == (
+        "412 of 3,600 elements of 'y' (11.4 %) break 1.0e-04. Largest error 7.1e-03 "
+        "at sample 40; atol 6.9e-03 would hold it"
+    )
+
+
+def test_an_allowed_share_may_break_the_rule(make):
+    result = make.result(outputs=(make.output(n_mismatched=36),))
+    limits = replace(FLOAT, max_mismatched=0.02)
+    check = ask("outputs_close", result, limits)
+    assert check.status == "passed"
+    assert check.message.endswith("but for 1.0 % of 'probabilities'")
+    limits = replace(FLOAT, max_mismatched=0.005)
+    check = ask("outputs_close", result, limits)
+    assert check.status == "failed"
+    assert "(0.5 % may)" in check.message
+
+
+def test_one_sided_infinities_need_no_tolerance(make):
+    result = make.result(outputs=(make.output(n_mismatched=2),))
+    message = ask("outputs_close", result).message
+    assert "All of them are finite on one side only" in message
+
+
+def test_text_outputs_are_counted(make):
+    text = make.output(
+        n_mismatched=2,
+        n_elements=10,
+        max_abs_error=None,
+        required_atol=None,
+        worst=(),
+        unscored={"max_abs_error": "text is compared for equality only"},
+    )
+    check = ask("outputs_close", make.result(outputs=(text,)))
+    assert check.status == "failed"
+    assert check.message.startswith("2 of 10 elements")
+    assert check.message.endswith("text is compared for equality only")
+
+
+@pytest.mark.parametrize(
+    ("moved", "limits", "status"),
+    [
+        (0, FLOAT, "passed"),
+        (1, FLOAT, "undecided"),
+        (2, FLOAT, "undecided"),
+        (3, FLOAT, "failed"),
+        (7, INT8, "passed"),
+        (8, INT8, "undecided"),
+        (14, INT8, "undecided"),
+        (15, INT8, "failed"),
+        (323, INT8, "failed"),
+    ],
+)
+def test_agreement_fails_when_chance_cannot_explain_it(make, moved, limits, status):
+    result = make.result(labels=make.labels(moved=moved))
+    check = ask("top1_agreement", result, limits)
+    assert check.status == status
+    assert check.observed == pytest.approx(1 - moved / 360)
+    assert f"({moved} moved)" in check.message
+    assert ("more data decides" in check.message) == (status == "undecided")
+
+
+def test_agreement_of_one_allows_no_move(make):
+    result = make.result(labels=make.labels(moved=1))
+    limits = replace(FLOAT, min_top1_agreement=1.0)
+    assert ask("top1_agreement", result, limits).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "status"),
+    [
+        (0, 0, "passed"),
+        (3, 5, "passed"),
+        (3, 2, "undecided"),
+        (6, 0, "undecided"),
+        (7, 0, "failed"),
+        (40, 10, "failed"),
+        (50, 50, "passed"),
+    ],
+)
+def test_accuracy_falls_when_the_lost_outweigh_the_won(make, lost, won, status):
+    check = ask("accuracy", make.result(labels=make.labels(lost, won)))
+    assert check.status == status
+    assert check.observed == pytest.approx((lost - won) / 360)
+    assert f"{lost} lost and {won} won of 360 samples" in check.message
+
+
+def test_accuracy_message(make):
+    check = ask("accuracy", make.result(labels=make.labels(40, 10)))
+    assert check.message == (
+        "accuracy 96.0 % -> 87.7 % (-8.3 points): 40 lost and 10 won of 360 samples; "
+        "it may fall by 0.1 points"
+    )
+
+
+def classes(make, *lost, n=36, won=0):
+    return [make.one_class(str(i), n, bad, won) for i, bad in enumerate(lost)]
+
+
+def recall(make, per_class, limits=FLOAT):
+    labels = make.labels(per_class=per_class)
+    return ask("per_class_recall", make.result(labels=labels), limits)
+
+
+def test_recall_kept(make):
+    check = recall(make, classes(make, 0, 0, 0))
+    assert (check.status, check.observed) == ("passed", 0.0)
+    assert check.message == "no class of 3 loses recall"
+
+
+def test_a_small_loss_within_the_limit_passes_and_is_told(make):
+    check = recall(make, classes(make, 0, 3, n=1000))
+    assert check.status == "passed"
+    assert check.message == "worst of 2 classes: 1 (3 of 1,000 lost), -0.3 points"
+
+
+def test_a_loss_that_chance_explains_is_undecided(make):
+    check = recall(make, classes(make, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0))
+    assert check.status == "undecided"
+    assert check.observed == pytest.approx(2 / 36)
+    assert check.message == (
+        "1 (2 of 36 lost); fewer than 10 of 36 cannot be told from chance in 10 classes"
+    )
+
+
+def test_too_few_samples_can_show_nothing(make):
+    check = recall(make, classes(make, 3, 0, n=4))
+    assert check.message == (
+        "0 (3 of 4 lost); no loss among 4 samples can be told from chance in 2 classes"
+    )
+
+
+def test_lost_classes_are_named_worst_first(make):
+    check = recall(make, classes(make, 12, 36, 0, 20, 15, 0))
+    assert check.status == "failed"
+    assert check.observed == 1.0
+    assert check.message == (
+        "4 of 6 classes lose more than 1.0 points of recall: 1 (36 of 36 lost), "
+        "3 (20 of 36 lost), 4 (15 of 36 lost) and 1 more"
+    )
+
+
+def test_wins_are_told_beside_losses(make):
+    per_class = [make.one_class("seven", 100, 40, 5)]
+    message = recall(make, per_class).message
+    assert message.startswith("1 of 1 classes loses more")
+    assert "seven (40 of 100 lost, 5 won)" in message
+
+
+def test_a_class_without_samples_is_undecided(make):
+    check = recall(make, [make.one_class("a", 40), make.one_class("b", 0)])
+    assert check.status == "undecided"
+    assert check.message == "no golden samples of 1 class: b"
+
+
+def test_weights_that_lost_their_digits_fail(make):
+    drift = make.drift(conv=12.3, dense=70.0, bias=None, gamma=19.0)
+    check = ask("weight_drift", make.result(weight_drift=drift), INT8)
+    assert (check.status, check.observed, check.limit) == ("failed", 12.3, 20.0)
+    assert check.message == (
+        "2 of 4 matched tensors keep less than 20.0 dB of onnx's: conv (12.3 dB), "
+        "gamma (19.0 dB)"
+    )
+
+
+def test_weights_that_kept_them_pass(make):
+    drift = make.drift(conv=32.0, dense=70.0)
+    check = ask("weight_drift", make.result(weight_drift=drift), INT8)
+    assert check.status == "passed"
+    assert check.message == "2 matched tensors: 32.0 dB or more (conv has least)"
+    check = ask("weight_drift", make.result())
+    assert (check.status, check.observed) == ("passed", None)
+
+
+def test_a_proven_cause_fails_and_is_told(make):
+    proof = Proof("pads = [0, 0, 1, 1]", 0.99, 4e-7, 0.9999997, 64)
+    finding = make.finding(
+        candidate_semantics="pads (1,1,1,1)",
+        reference_semantics="(0,0,1,1)",
+        proof=proof,
+    )
+    check = ask("operator_semantics", make.result(), findings=[finding])
+    assert (check.status, check.observed) == ("failed", 1.0)
+    assert check.message == (
+        "PAD001 padding.same_split at Conv 'conv1': pads (1,1,1,1); the reference has "
+        "(0,0,1,1). Proven on 64 samples: pads = [0, 0, 1, 1] removes 100.0 % of the "
+        "error"
+    )
+
+
+def test_an_unproven_cause_is_told_by_its_explanation(make):
+    findings = [make.finding(), make.finding(code="PAD002")]
+    message = ask("operator_semantics", make.result(), findings=findings).message
+    assert message.endswith("Conv 'conv1': pads differ. 1 more finding")
+
+
+def test_notes_and_other_variants_do_not_fail(make):
+    findings = [make.finding(severity="warning"), make.finding(variant="other")]
+    check = ask("operator_semantics", make.result(), findings=findings)
+    assert check.status == "passed"
+    assert check.message.endswith("(1 note)")
+
+
+def test_messages_fit_a_terminal(make):
+    """Four lines of 80 columns, no newline, no trailing full stop to double."""
+    result = make.result(
+        labels=make.labels(40, 10),
+        weight_drift=make.drift(w=3.0),
+        outputs=(make.output(n_mismatched=400, required_atol=0.1),),
+    )
+    judged = judge(
+        result,
+        GateSpec(**{f: getattr(FLOAT, f) for f in FLOAT.__slots__}),
+        [make.finding()],
+    )
+    assert len(judged.checks) == 7
+    for check in judged.checks:
+        assert len(check.message) <= 320
+        assert "\n" not in check.message
+        assert not check.message.endswith(".")
