@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import fields
 from pathlib import Path
 
-from harness.core.errors import SuiteError
 from harness.core.specs import (
     GateSpec,
     GoldenSpec,
@@ -18,11 +16,8 @@ from harness.core.specs import (
     Undecided,
     VariantSpec,
 )
+from harness.suite.files import find_suite, parse, read_text
 from harness.suite.table import Table
-
-FILE_NAME = "quality.toml"
-FILE_PATTERNS = (FILE_NAME, f"*.{FILE_NAME}")
-_MAX_BYTES = 1 << 20
 
 # dtypes that preprocessing may feed a model; anything else is a typing mistake.
 _DTYPES = (
@@ -33,39 +28,14 @@ _DTYPES = (
 _SHARES = frozenset(
     {"max_mismatched", "min_top1_agreement", "max_accuracy_drop", "max_recall_drop"}
 )
+# Limits on decisions, which a task without classes does not have.
+_DECISIONS = frozenset(
+    {"min_top1_agreement", "max_accuracy_drop", "max_recall_drop", "alpha"}
+)
 # Marks that a variant's name may not hold: it is a folder's name among recordings
 # and a part of a pytest node id.
 _MARKS = r"/\:[]"
 _VARIANT_HEADER = re.compile(r'\s*\[\[\s*(["\']?)variant\1\s*\]\]')
-
-
-def find_suite(path: Path) -> Path:
-    """The suite file that `path` means: itself, or ``quality.toml`` in the folder.
-
-    Raises:
-        SuiteError: There is none, or the folder holds several and no plain one.
-    """
-    try:
-        is_file, is_folder = path.is_file(), path.is_dir()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if is_file:
-        return path
-    if not is_folder:
-        raise SuiteError(
-            f"{path}: no such suite file or folder",
-            hint=f"name a {FILE_NAME} or the folder that holds it",
-        )
-    if (path / FILE_NAME).is_file():
-        return path / FILE_NAME
-    found = sorted(path.glob(FILE_PATTERNS[1]))
-    if len(found) == 1:
-        return found[0]
-    seen = ", ".join(f.name for f in found) or "none"
-    raise SuiteError(
-        f"{path}: no single suite file here (found: {seen})",
-        hint=f"name the file, or add a {FILE_NAME}",
-    )
 
 
 def load_suite(path: Path | str) -> Suite:
@@ -80,19 +50,20 @@ def load_suite(path: Path | str) -> Suite:
     file = find_suite(Path(path))
     # Model paths are resolved too: both lie under one root even behind a link.
     file = file.parent.resolve() / file.name
-    text = _read(file)
-    root = Table(file, "", _parse(file, text))
+    text = read_text(file)
+    root = Table(file, "", parse(file, text))
     root.allow(("suite", "golden", "variant"))
     head = root.table("suite", required=True)
     head.allow(("name", "task", "reference", "undecided", "allow_outside"))
     paths = _Paths(file.parent, anywhere=head.flag("allow_outside"))
+    task: Task = head.choice("task", Task)
     suite = Suite(
         path=file,
         name=head.label("name"),
-        task=head.choice("task", Task),
+        task=task,
         reference=head.text("reference"),
         golden=_golden(root.table("golden", required=True), paths),
-        variants=_variants(root, paths, _variant_lines(text)),
+        variants=_variants(root, paths, task, _variant_lines(text)),
         undecided=head.choice("undecided", Undecided, "warn"),
     )
     if suite.reference not in {v.name for v in suite.variants}:
@@ -126,36 +97,6 @@ class _Paths:
         return self.resolve(table, key) if key in table.names() else None
 
 
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > _MAX_BYTES:
-            raise SuiteError(
-                f"{file} is larger than {_MAX_BYTES} bytes",
-                hint="a suite file holds a few lines a variant; is it the right file?",
-            )
-        # utf-8-sig: some editors put a byte order mark in front.
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: OSError | UnicodeDecodeError) -> SuiteError:
-    reason = error.strerror if isinstance(error, OSError) else f"not UTF-8: {error}"
-    return SuiteError(
-        f"{file} cannot be read: {reason}", hint="give a readable UTF-8 TOML file"
-    )
-
-
-def _parse(file: Path, text: str) -> dict[str, object]:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        # ValueError: TOMLDecodeError, and what int() says of thousands of digits.
-        raise SuiteError(
-            f"{file} is not TOML: {error}", hint="mend the line that is named"
-        ) from error
-
-
 def _golden(table: Table, paths: _Paths) -> GoldenSpec:
     table.allow(("data", "labels", "classes", "recorded", "preprocess"))
     return GoldenSpec(
@@ -181,21 +122,21 @@ def _preprocess(table: Table) -> Preprocess:
 
 
 def _variants(
-    root: Table, paths: _Paths, lines: tuple[int, ...]
+    root: Table, paths: _Paths, task: Task, lines: tuple[int, ...]
 ) -> tuple[VariantSpec, ...]:
     tables = root.tables("variant")
     # An inline array of tables has no headers to count.
     places = lines if len(lines) == len(tables) else (1,) * len(tables)
     variants: dict[str, VariantSpec] = {}
     for table, line in zip(tables, places, strict=True):
-        variant = _variant(table, paths, line)
+        variant = _variant(table, paths, task, line)
         if variant.name in variants:
             table.refuse("name", variant.name, "a name no other variant has")
         variants[variant.name] = variant
     return tuple(variants.values())
 
 
-def _variant(table: Table, paths: _Paths, line: int) -> VariantSpec:
+def _variant(table: Table, paths: _Paths, task: Task, line: int) -> VariantSpec:
     table.allow(f.name for f in fields(VariantSpec) if f.name != "line")
     own = "preprocess" in table.names()
     return VariantSpec(
@@ -209,12 +150,16 @@ def _variant(table: Table, paths: _Paths, line: int) -> VariantSpec:
         inputs=table.names_to_names("inputs"),
         outputs=table.names_to_names("outputs"),
         preprocess=_preprocess(table.table("preprocess")) if own else None,
-        gate=_gate(table.table("gate")),
+        gate=_gate(table.table("gate"), task),
     )
 
 
-def _gate(table: Table) -> dict[str, float]:
+def _gate(table: Table, task: Task) -> dict[str, float]:
     table.allow(f.name for f in fields(GateSpec))
+    for name in table.names():
+        if task == "tensor" and name in _DECISIONS:
+            allowed = "no limit on decisions: suite.task = 'tensor' has none"
+            table.refuse(name, table.value(name), allowed)
     return {name: _limit(table, name) for name in table.names()}
 
 

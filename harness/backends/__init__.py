@@ -1,0 +1,1 @@
+"""Runtimes behind one protocol: `table` names them, `detect` picks one for a file."""

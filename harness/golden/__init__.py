@@ -1,0 +1,1 @@
+"""Golden data and recorded outputs: streamed, checked by digest, never unpickled."""

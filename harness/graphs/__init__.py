@@ -1,0 +1,1 @@
+"""Model files as graphs of what they compute, whatever their exporter spelled."""

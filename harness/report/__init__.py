@@ -1,0 +1,1 @@
+"""Renderers of the one record: terminal, Markdown, JUnit, JSON and HTML."""

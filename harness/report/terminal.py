@@ -1,0 +1,180 @@
+"""The verdict for a terminal: at most `width` columns, words beside every colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.report import words
+from harness.report.checks import brief, unmet
+from harness.report.states import WORDS, State, state_of, tally
+from harness.report.text import (
+    MISSING,
+    columns,
+    one_line,
+    percent,
+    quantity,
+    scientific,
+    shorten,
+    wrap,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from harness.core.results import Check, Finding, QualityReport, VariantResult
+
+# What the table takes at least.
+_MIN_WIDTH = 72
+_MAX_NAME = 32
+_MIN_NAME = 8
+_MAX_CODE = 12
+_MAX_LINES = 6
+_RESET = "\x1b[0m"
+_COLOURS: dict[State, str] = {
+    "passed": "\x1b[32m",
+    "failed": "\x1b[1;31m",
+    "undecided": "\x1b[33m",
+    "error": "\x1b[1;31m",
+    "not-run": "\x1b[2m",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    colour: bool
+    width: int
+
+    def paint(self, text: str, state: State) -> str:
+        return f"{_COLOURS[state]}{text}{_RESET}" if self.colour else text
+
+    def wrap(self, text: str, first: str, rest: str) -> list[str]:
+        shown = shorten(text, _MAX_LINES * self.width)
+        return wrap(shown, self.width, first, rest)
+
+
+def render_terminal(report: QualityReport, *, colour: bool, width: int = 80) -> str:
+    """The verdict, what failed and why, what was not run, and the counts.
+
+    Args:
+        report: The record.
+        colour: Whether to write ANSI colours.
+        width: Columns to stay within; at least 72 are used.
+    """
+    page = _Page(colour, max(width, _MIN_WIDTH))
+    lines = [*_header(page, report), "", *_table(page, report)]
+    for variant in report.candidates:
+        lines += _variant(page, report, variant)
+    counts = tally(report).words() or "no candidates"
+    lines += ["", counts]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _header(page: _Page, report: QualityReport) -> list[str]:
+    parts = (
+        shorten(one_line(report.suite.name), page.width // 2),
+        words.golden(report),
+        shorten(words.reference(report), page.width - 2),
+    )
+    if columns("  ".join(parts)) <= page.width:
+        return ["  ".join(parts)]
+    return ["  ".join(parts[:2]), f"  {parts[2]}"]
+
+
+def _table(page: _Page, report: QualityReport) -> Iterator[str]:
+    candidates = report.candidates
+    rows = [_columns_of(variant) for variant in candidates]
+    header = ["variant", "kind", "agree", "accuracy", "max error"]
+    kept = [i for i in range(5) if i < 2 or any(row[i] != MISSING for row in rows)]
+    grid = [[row[i] for i in kept] for row in [header, *rows]]
+    widths = _widths(page, grid)
+    for variant, row in zip([None, *candidates], grid, strict=True):
+        line = "  " + "  ".join(map(_pad, row, widths))
+        if variant is None:
+            yield f"{line}  verdict"
+        else:
+            state = state_of(variant)
+            yield f"{line}  {page.paint(WORDS[state], state)}"
+
+
+def _columns_of(variant: VariantResult) -> list[str]:
+    labels = variant.labels
+    return [
+        one_line(variant.name),
+        variant.kind,
+        percent(labels.top1_agreement) if labels else MISSING,
+        words.accuracy(labels) if labels else MISSING,
+        scientific(words.max_error(variant)),
+    ]
+
+
+def _widths(page: _Page, grid: Sequence[Sequence[str]]) -> list[int]:
+    widths = [max(map(columns, column)) for column in zip(*grid, strict=True)]
+    others = 2 + sum(widths[1:]) + 2 * len(widths) + len("undecided")
+    room = max(min(page.width - others, _MAX_NAME), _MIN_NAME)
+    widths[0] = min(widths[0], room)
+    return widths
+
+
+def _pad(text: str, width: int) -> str:
+    shown = shorten(text, width)
+    return shown + " " * (width - columns(shown))
+
+
+def _variant(
+    page: _Page, report: QualityReport, variant: VariantResult
+) -> Iterator[str]:
+    state = state_of(variant)
+    name = shorten(one_line(variant.name), page.width // 2)
+    title = page.paint(f"{WORDS[state]} {name}", state)
+    plain = f"{WORDS[state]} {name}"
+    failing = unmet(variant)
+    findings = [f for f in report.findings if f.variant == variant.name]
+    if variant.status not in ("ran", "replayed"):
+        yield ""
+        yield from _titled(page, plain, title, words.reason(variant))
+        return
+    if not failing:
+        return
+    yield ""
+    lead = f"{_message(failing[0], findings)} [{one_line(failing[0].name)}]"
+    yield from _titled(page, plain, title, lead)
+    if failing[1:]:
+        others = ", ".join(_also(check) for check in failing[1:])
+        yield from page.wrap(f"also {others}", "  ", "    ")
+    for finding in findings:
+        yield from _finding(page, finding)
+
+
+def _message(check: Check, findings: Sequence[Finding]) -> str:
+    """What a check says, unless its findings, printed below, say the same."""
+    if check.name == "operator_semantics" and findings:
+        return f"{quantity(len(findings), 'cause')} of drift found"
+    return one_line(check.message)
+
+
+def _also(check: Check) -> str:
+    """``FAILED accuracy (-87.5 points)``."""
+    shown = brief(check)
+    said = f" ({shown})" if shown else ""
+    return f"{WORDS[check.status]} {one_line(check.name)}{said}"
+
+
+def _titled(page: _Page, plain: str, title: str, text: str) -> list[str]:
+    lines = page.wrap(f"{plain}: {text}", "", "  ")
+    # The title holds a space that wrapping may have broken only in a tiny page.
+    lines[0] = lines[0].replace(plain, title, 1)
+    return lines
+
+
+def _finding(page: _Page, finding: Finding) -> Iterator[str]:
+    code = shorten(one_line(finding.code), _MAX_CODE)
+    deep = " " * (len(code) + 3)
+    yield from page.wrap(f"{code} {words.told(finding)}", "  ", deep)
+    sides = words.sides(finding)
+    if sides:
+        yield from page.wrap(sides, deep, deep + "  ")
+    if finding.proof:
+        yield from page.wrap(words.proof(finding.proof), deep, deep + "  ")
+    if finding.hint:
+        yield from page.wrap(f"next: {one_line(finding.hint)}", "  ", "        ")

@@ -1,0 +1,1 @@
+"""The view model of the HTML report: every string, sort key and class is made here."""

@@ -1,0 +1,269 @@
+"""What the HTML templates are handed: finished texts, classes and charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+
+class Trusted(str):
+    """Text of our own that a template writes as it is: style, script.
+
+    ``__html__`` is how template engines are told so.
+    """
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return self
+
+
+class Svg(Trusted):
+    """Markup that was built as a tree, so that every text in it is escaped."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A status: its word, its sign, and its CSS class."""
+
+    word: str
+    sign: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table, or any short text.
+
+    Attributes:
+        text: What is shown.
+        kind: CSS classes.
+        full: The whole text where `text` is shortened.
+        note: Muted, after the text.
+        title: Told on hover; never the only place of a fact.
+        href: Where it leads.
+        sort: Sort key where the text is none.
+        badge: A status before the text.
+        svg: A chart instead of the text.
+    """
+
+    text: str = ""
+    kind: str = ""
+    full: str = ""
+    note: str = ""
+    title: str = ""
+    href: str = ""
+    sort: str = ""
+    badge: Badge | None = None
+    svg: Svg | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A table's column; `hint` tells what it holds, `svg` is an axis."""
+
+    label: str
+    kind: str = ""
+    hint: str = ""
+    svg: Svg | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A table's row; its first cell is its header."""
+
+    cells: tuple[Cell, ...]
+    id: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with its caption; `more` says what was left out."""
+
+    template: ClassVar[str] = "table.html.j2"
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    id: str = ""
+    kind: str = ""
+    detail: str = ""
+    more: str = ""
+    sortable: bool = False
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A paragraph."""
+
+    template: ClassVar[str] = "prose.html.j2"
+
+    text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart: the title says what to see, `label` the same in words for who cannot."""
+
+    title: Cell
+    svg: Svg
+    label: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Charts of one sort, side by side."""
+
+    template: ClassVar[str] = "gallery.html.j2"
+
+    title: str
+    figures: tuple[Figure, ...]
+    detail: str = ""
+    kind: str = ""
+    legend: tuple[Badge, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmap:
+    """A matrix as a table whose cells are coloured."""
+
+    caption: str
+    corner: str
+    columns: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, tuple[Cell, ...]], ...]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmaps:
+    """Matrices side by side."""
+
+    template: ClassVar[str] = "heatmaps.html.j2"
+
+    title: str
+    detail: str
+    maps: tuple[Heatmap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Names and values."""
+
+    template: ClassVar[str] = "facts.html.j2"
+
+    title: str
+    items: tuple[tuple[str, Cell], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Narrow parts side by side, while there is room."""
+
+    template: ClassVar[str] = "beside.html.j2"
+
+    parts: tuple[Part, ...]
+
+
+Part: TypeAlias = "Table | Prose | Gallery | Heatmaps | Facts | Beside"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Evidence that opens; `summary` is its conclusion, shown also when closed."""
+
+    id: str
+    title: str
+    summary: str
+    open: bool
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What an edit did: `filled` of 100 parts of the error removed."""
+
+    edit: str
+    verdict: str
+    removed: str
+    errors: str
+    flips: str
+    svg: Svg
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCard:
+    """A cause of drift."""
+
+    id: str
+    code: Cell
+    severity: str
+    cause: str
+    place: str
+    explanation: str
+    where: tuple[tuple[str, Cell], ...]
+    semantics: tuple[tuple[str, str], ...]
+    proof: Proven | None
+    hint: str
+    manual: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactCard:
+    """One of the worst facts: a figure, what it counts, and where to read on."""
+
+    variant: Cell
+    badge: Badge
+    figure: str
+    unit: str
+    sentence: str
+    cause: str
+    href: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class VariantSection:
+    """Everything of one variant."""
+
+    id: str
+    name: Cell
+    badge: Badge
+    meta: tuple[str, ...]
+    lead: str
+    findings_id: str
+    findings: tuple[FindingCard, ...]
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry of the outline."""
+
+    href: str
+    name: Cell
+    badge: Badge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The whole report."""
+
+    title: str
+    suite: Cell
+    context: str
+    badge: Badge
+    lead: str
+    counts: str
+    provenance: str
+    matrix: Table
+    facts_title: str
+    facts: tuple[FactCard, ...]
+    variants: tuple[VariantSection, ...]
+    conditions: tuple[Part, ...]
+    outline: tuple[Link, ...]

@@ -1,0 +1,1 @@
+"""One file a format: ``read_weights(path)``, listed in `table`."""

@@ -1,0 +1,273 @@
+from types import MappingProxyType
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from harness.backends.onnxruntime_ import open_bytes, open_session
+from harness.core.errors import (
+    InferenceError,
+    ModelLoadError,
+    SuiteError,
+    UnsafeModelError,
+)
+
+ONE = {"x": np.ones((2, 4), np.float32)}
+ROWS = slice(0, 2)
+
+
+def model_of(nodes, inputs, outputs, initializers=(), **settings):
+    graph = helper.make_graph(nodes, "g", inputs, outputs, list(initializers))
+    opsets = [
+        helper.make_opsetid("", settings.pop("opset", 18)),
+        helper.make_opsetid("ai.onnx.ml", 3),
+    ]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
+
+
+def test_defaults_are_recorded(linear_file):
+    session = open_session(linear_file(), {})
+    assert session.runtime == {
+        "backend": "onnxruntime",
+        "version": onnxruntime.__version__,
+        "providers": "CPUExecutionProvider",
+        "graph_optimization_level": "all",
+        "execution_mode": "sequential",
+        "intra_op_num_threads": 1,
+        "inter_op_num_threads": 1,
+    }
+
+
+def test_options_are_applied_and_recorded(linear_file, weight):
+    options = {
+        "providers": [["CPUExecutionProvider", {"use_arena": False}]],
+        "graph_optimization_level": "basic",
+        "intra_op_num_threads": 2,
+        "execution_mode": "parallel",
+        "config": {"session.intra_op.allow_spinning": 0},
+    }
+    session = open_session(linear_file(), options)
+    assert session.runtime["graph_optimization_level"] == "basic"
+    assert session.runtime["execution_mode"] == "parallel"
+    assert session.runtime["intra_op_num_threads"] == 2
+    assert session.runtime["config.session.intra_op.allow_spinning"] == "0"
+    assert session.runtime["CPUExecutionProvider.use_arena"] == "False"
+    np.testing.assert_allclose(session.run(ONE, ROWS)["y"], ONE["x"] @ weight)
+
+
+@pytest.mark.parametrize("level", ["disable", "basic", "extended", "layout", "all"])
+def test_every_level_opens(linear_file, level):
+    session = open_session(linear_file(), {"graph_optimization_level": level})
+    assert session.runtime["graph_optimization_level"] == level
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"provider": []}, "no option 'provider'"),
+        ({"graph_optimization_level": 99}, "99"),
+        ({"providers": [1]}, r"\[1\]"),
+        ({"intra_op_num_threads": "2"}, "'2'"),
+        ({"config": "x"}, "'x'"),
+    ],
+)
+def test_wrong_options(linear_file, options, match):
+    with pytest.raises(SuiteError, match=match):
+        open_session(linear_file(), options)
+
+
+def test_provider_that_is_not_there_is_told_with_those_that_are(linear_file):
+    options = {"providers": ["NoSuchExecutionProvider", "CPUExecutionProvider"]}
+    with pytest.raises(ModelLoadError, match=r"NoSuchExecutionProvider.*has.*CPU"):
+        open_session(linear_file(), options)
+
+
+def test_provider_that_is_silently_dropped_is_told(linear_file, monkeypatch):
+    """The runtime itself would go on without it and print a warning."""
+    monkeypatch.setattr(
+        onnxruntime.InferenceSession, "get_providers", lambda _: ["OtherProvider"]
+    )
+    with pytest.raises(ModelLoadError, match="CPUExecutionProvider is not available"):
+        open_session(linear_file(), {})
+
+
+def test_bytes_answer_as_the_file_does(linear_file):
+    path = linear_file()
+    from_file = open_session(path, {}).run(ONE, ROWS)
+    from_bytes = open_bytes(path.read_bytes(), {}).run(ONE, ROWS)
+    np.testing.assert_array_equal(from_file["y"], from_bytes["y"])
+
+
+def test_feeds_may_be_any_mapping(linear_file, weight):
+    answer = open_session(linear_file(), {}).run(MappingProxyType(ONE), ROWS)
+    np.testing.assert_allclose(answer["y"], ONE["x"] @ weight)
+
+
+def test_fixed_batch_is_told_and_held(linear_file):
+    session = open_session(linear_file(batch=3), {})
+    assert session.batch_size == 3
+    with pytest.raises(InferenceError, match=r"\(3, 4\), got \(2, 4\)"):
+        session.run(ONE, ROWS)
+
+
+def test_strided_views_are_read_right(linear_file, weight):
+    wide = np.arange(16, dtype=np.float32).reshape(2, 8)
+    answer = open_session(linear_file(), {}).run({"x": wide[:, ::2]}, ROWS)
+    np.testing.assert_allclose(answer["y"], wide[:, ::2] @ weight)
+
+
+def test_weights_given_as_outputs_are_the_callers_own():
+    """An output that is an initializer must not open a way into the model."""
+    weight = numpy_helper.from_array(np.ones(3, np.float32), "W")
+    model = model_of(
+        [helper.make_node("Identity", ["x"], ["y"])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])],
+        [
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4]),
+            helper.make_tensor_value_info("W", TensorProto.FLOAT, [3]),
+        ],
+        [weight],
+    )
+    session = open_bytes(model.SerializeToString(), {})
+    first = session.run(ONE, ROWS)
+    assert not np.shares_memory(first["y"], ONE["x"])
+    first["W"][:] = 7
+    np.testing.assert_array_equal(session.run(ONE, ROWS)["W"], np.ones(3))
+
+
+def test_outputs_that_are_no_tensors_are_told_at_once():
+    keys = ["a", "b"]
+    model = model_of(
+        [
+            helper.make_node(
+                "ZipMap", ["x"], ["z"], domain="ai.onnx.ml", classlabels_strings=keys
+            )
+        ],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
+        [
+            helper.make_value_info(
+                "z",
+                helper.make_sequence_type_proto(
+                    helper.make_map_type_proto(
+                        TensorProto.STRING,
+                        helper.make_tensor_type_proto(TensorProto.FLOAT, None),
+                    )
+                ),
+            )
+        ],
+    )
+    with pytest.raises(ModelLoadError, match="'z' is a seq") as caught:
+        open_bytes(model.SerializeToString(), {})
+    assert "zipmap" in caught.value.hint
+
+
+# ---------------------------------------------------------------- what cannot be loaded
+
+
+def test_opset_newer_than_the_runtime_names_both(linear_file):
+    with pytest.raises(
+        ModelLoadError, match=r"opset 999 .*newer than the \d+"
+    ) as caught:
+        open_session(linear_file(opset=999), {})
+    assert "older opset" in caught.value.hint
+    assert "linear.onnx" in caught.value.message
+
+
+def test_ir_version_newer_than_the_runtime_names_both(linear_file):
+    with pytest.raises(ModelLoadError, match=r"IR version 999, newer than the \d+"):
+        open_session(linear_file(ir_version=999), {})
+
+
+@pytest.mark.parametrize("keep", [1, 40, -30])
+def test_truncated_file(linear_file, keep):
+    path = linear_file()
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ModelLoadError, match="no whole ONNX model") as caught:
+        open_session(path, {})
+    assert f"{path.stat().st_size:,} bytes" in caught.value.message
+
+
+def test_unknown_operator_is_named():
+    model = model_of(
+        [helper.make_node("Frobnicate", ["x"], ["y"])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    with pytest.raises(ModelLoadError, match="no operator Frobnicate"):
+        open_bytes(model.SerializeToString(), {})
+
+
+def test_graph_that_does_not_type_check(linear_file):
+    with pytest.raises(ModelLoadError, match="refuses the model") as caught:
+        open_session(linear_file(elem_type=TensorProto.INT64), {})
+    assert "\n" not in caught.value.message
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ModelLoadError, match=r"nowhere\.onnx does not exist"):
+        open_session(tmp_path / "nowhere.onnx", {})
+
+
+# ---------------------------------------------------------------- external data
+
+
+def test_external_data_are_found_beside_the_model(external_file, weight):
+    answer = open_session(external_file, {}).run(ONE, ROWS)
+    np.testing.assert_allclose(answer["y"], ONE["x"] @ weight)
+
+
+def test_edited_bytes_find_external_data_in_the_folder_they_name(
+    external_file, weight, tmp_path_factory, monkeypatch
+):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    model = external_file.read_bytes()
+    answer = open_bytes(model, {}, external_file.parent).run(ONE, ROWS)
+    np.testing.assert_allclose(answer["y"], ONE["x"] @ weight)
+    with pytest.raises(ModelLoadError, match="without a folder"):
+        open_bytes(model, {})
+
+
+def test_missing_external_data_are_named(external_file):
+    (external_file.parent / "weights.bin").unlink()
+    with pytest.raises(ModelLoadError, match=r"'W'.*weights\.bin does not exist"):
+        open_session(external_file, {})
+
+
+def test_external_data_that_were_cut_short(external_file):
+    (external_file.parent / "weights.bin").write_bytes(b"abc")
+    with pytest.raises(ModelLoadError, match="'W' is too short"):
+        open_session(external_file, {})
+
+
+@pytest.mark.parametrize(
+    "location", ["../secret", "/etc/passwd", "a/../../secret", "..", "./../secret"]
+)
+def test_external_data_stay_in_the_models_folder(external_file, location):
+    model = onnx.load(external_file, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        if entry.key == "location":
+            entry.value = location
+    external_file.write_bytes(model.SerializeToString())
+    with pytest.raises(UnsafeModelError, match=r"'W'.*outside"):
+        open_session(external_file, {})
+
+
+def test_external_data_deep_in_a_subgraph_are_seen(tmp_path):
+    secret = TensorProto(name="secret", data_type=TensorProto.FLOAT, dims=[1])
+    secret.data_location = TensorProto.EXTERNAL
+    secret.external_data.add(key="location", value="../secret")
+    branch = helper.make_graph(
+        [helper.make_node("Constant", [], ["c"], value=secret)],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("c", TensorProto.FLOAT, [1])],
+    )
+    model = model_of(
+        [helper.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch)],
+        [helper.make_tensor_value_info("x", TensorProto.BOOL, [])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+    )
+    with pytest.raises(UnsafeModelError, match="'secret'"):
+        open_bytes(model.SerializeToString(), {}, tmp_path)
