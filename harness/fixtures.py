@@ -53,14 +53,14 @@ class Quality:
         labels: Path | str | None = None,
         **options: Any,
     ) -> Judged:
-        """Hold one model file against another, see `harness.compare`.
+        """Hold one model file against another, see `harness.comparison`.
 
         Args:
             reference: Model file or folder that is right.
             candidate: Model file or folder that is judged.
             data: Golden data, in any of its formats.
             labels: ``.npy`` or ``.npz`` with labels, where the data has none.
-            options: What else `harness.compare` takes: ``kind``, ``preprocess``.
+            options: What else `harness.comparison` takes: ``kind``, ``preprocess``.
         """
         from harness.pipeline import compare
 

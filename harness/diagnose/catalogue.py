@@ -12,13 +12,11 @@ class Cause:
     Attributes:
         code: Stable short code; never given to another cause.
         slug: Its name in reports, ``family.cause``.
-        title: What happened, in a few words.
         hint: How to mend it at the source.
     """
 
     code: str
     slug: str
-    title: str
     hint: str
 
     @property
@@ -30,35 +28,30 @@ class Cause:
 PADDING = Cause(
     "PAD001",
     "padding.same_split",
-    "padding is split otherwise between the two ends",
     "pad explicitly before the layer as the original does (TensorFlow's SAME puts the "
     "odd element behind the input), then convert again",
 )
 EPSILON = Cause(
     "NRM001",
     "norm.epsilon",
-    "a normalization adds another epsilon to the variance",
     "pass the original's epsilon where the layer is rebuilt (Keras: 1e-3, PyTorch and "
     "ONNX: 1e-5 unless told otherwise)",
 )
 LAYOUT = Cause(
     "LAY001",
     "layout.permutation",
-    "a spatial activation is flattened in another order",
     "transpose to the original's layout before flattening, or permute the rows of the "
     "dense kernel once",
 )
 OUTPUTS = Cause(
     "OUT001",
     "outputs.order",
-    "output columns stand in another order",
     "use the label map that the model was trained with, and check the order of classes "
     "where the last layer is written",
 )
 WEIGHTS = Cause(
     "WGT001",
     "weights.changed",
-    "weights are not those of the reference",
     "convert from the same checkpoint, and look for a step that retouches or rounds "
     "weights in between",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.compare import distance
+from harness.comparison import distance
 from harness.core.errors import ComparisonError
 from harness.diagnose.align import align
 from harness.diagnose.context import Context

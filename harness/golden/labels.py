@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from harness.core.protocols import Array, IntArray
 
 
+LABEL_KEYS = ("label", "labels", "y")
+"""Names under which an array of golden data holds labels, the likeliest first."""
+
+
 class Labels:
     """Turns stored labels into class indices.
 

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from harness.core.errors import GoldenError, ManifestError, MissingGoldenError
 from harness.core.provenance import sha256_of
-from harness.golden.labels import check_labels, checked_classes, read_classes
+from harness.golden.labels import (
+    LABEL_KEYS,
+    check_labels,
+    checked_classes,
+    read_classes,
+)
 from harness.golden.npz import ArrayFile, ArrayHeader
 from harness.golden.rows import Column, Shard, ShardSet
 from harness.golden.schema import MANIFEST, Manifest, columns_of, read_record, shards_of
@@ -16,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_LABELS = ("label", "labels", "y")
 _CLASSES = ("label_names", "classes")
 _SAMPLE_ID = "sample_id"
 
@@ -100,13 +104,13 @@ def file_layout(path: Path) -> tuple[Layout, ShardSet]:
         headers = {name: file.header(name) for name in file.names}
         class_key = next((key for key in _CLASSES if key in headers), None)
         names = None if class_key is None else _class_names(file, class_key)
-    label = next((key for key in _LABELS if key in headers), None)
+    label = next((key for key in LABEL_KEYS if key in headers), None)
     sample_id = _SAMPLE_ID if _SAMPLE_ID in headers else None
     free = {n: h for n, h in headers.items() if n != class_key and not _is_known(n)}
     count = _count(headers, [label, sample_id], free, path)
     _require_samples(count, path)
     inputs = {n: h for n, h in free.items() if h.shape[:1] == (count,)}
-    unused = [n for n in headers if n in _LABELS and n != label]
+    unused = [n for n in headers if n in LABEL_KEYS and n != label]
     unused += [n for n in free if n not in inputs]
     layout = Layout(
         where=str(path),
@@ -206,4 +210,4 @@ def _class_names(file: ArrayFile, key: str) -> tuple[str, ...]:
 
 def _is_known(name: str) -> bool:
     """Columns of golden data that are no model's input."""
-    return name in (*_LABELS, _SAMPLE_ID, "group") or name.startswith("slice_")
+    return name in (*LABEL_KEYS, _SAMPLE_ID, "group") or name.startswith("slice_")

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.core.errors import GoldenError
 from harness.core.protocols import GoldenChunk, TensorSpec
+from harness.golden.labelled import LabelledGolden
 from harness.golden.labels import Labels
 from harness.golden.layout import file_layout, folder_layout, with_classes
 from harness.golden.rows import RowReader, block_rows
@@ -16,7 +17,7 @@ from harness.golden.rows import RowReader, block_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.core.protocols import Array
+    from harness.core.protocols import Array, GoldenSource
     from harness.core.specs import GoldenSpec
     from harness.golden.layout import Layout
     from harness.golden.rows import Column, ShardSet
@@ -89,7 +90,7 @@ class ShardedGolden:
         return TensorSpec(column.name, dtype, (self.n_samples, *column.shape))
 
 
-def open_golden(spec: GoldenSpec) -> ShardedGolden:
+def open_golden(spec: GoldenSpec) -> GoldenSource:
     """Open golden data: an ``.npz`` or ``.npy`` file, or a manifest folder.
 
     Reads the manifest and headers; an npz is digested whole, a manifest's shards when
@@ -111,4 +112,5 @@ def open_golden(spec: GoldenSpec) -> ShardedGolden:
         )
     if spec.classes is not None:
         layout = with_classes(layout, spec.classes)
-    return ShardedGolden(layout, shards)
+    source = ShardedGolden(layout, shards)
+    return source if spec.labels is None else LabelledGolden(source, spec.labels)

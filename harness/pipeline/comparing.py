@@ -7,23 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.compare import Comparison, ComparisonBatch, pair_outputs
+from harness.comparison import Comparison, ComparisonBatch, pair_outputs
 from harness.core.errors import HarnessError
 from harness.gate import limits_for
+from harness.pipeline.evidence import Evidence
 from harness.run import Failure, Lane, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from harness.compare import ComparisonResult
-    from harness.core.protocols import Array, Arrays, GoldenSource
+    from harness.comparison import ComparisonResult
+    from harness.core.protocols import Array, GoldenSource
     from harness.core.specs import Suite, VariantSpec
     from harness.pipeline.opening import Opened
     from harness.run import Predictor, Window
-
-# Samples kept for evidence and for reruns of edited candidates, and their most bytes.
-EVIDENCE_SAMPLES = 64
-_EVIDENCE_BYTES = 64 << 20
 
 
 @dataclass(slots=True, eq=False)
@@ -34,14 +31,14 @@ class Candidate:
         spec: As the suite declares it.
         lane: Where it runs, and whether it still does.
         pairs: Reference output name -> its own; known after the first window.
-        evidence: Its answers on the evidence samples, by the reference's names.
+        evidence: Its answers on the first samples, by the reference's names.
         comparison: Takes in every window; made at the first.
     """
 
     spec: VariantSpec
     lane: Lane
     pairs: dict[str, str] = field(default_factory=dict)
-    evidence: dict[str, Array] = field(default_factory=dict)
+    evidence: Evidence = field(default_factory=Evidence)
     comparison: Comparison | None = None
 
     def result(self) -> ComparisonResult | None:
@@ -56,18 +53,18 @@ class Pass:
     """What one pass over the golden data leaves behind.
 
     Attributes:
-        inputs: Golden inputs of the evidence samples.
-        reference: The reference's answers on them.
         candidates: By name.
         class_names: Names of the classes; None where the task has none.
         class_counts: Labels a class; None without labels.
+        inputs: Golden inputs of the first samples.
+        reference: The reference's answers on them.
     """
 
-    inputs: dict[str, Array]
-    reference: dict[str, Array]
     candidates: dict[str, Candidate]
     class_names: tuple[str, ...] | None
     class_counts: Array | None = None
+    inputs: Evidence = field(default_factory=Evidence)
+    reference: Evidence = field(default_factory=Evidence)
 
 
 def run_pass(
@@ -93,60 +90,48 @@ def run_pass(
         if name != suite.reference and opened.predictor is not None
     }
     reference = _predictor(cast[suite.reference])
-    state = Pass({}, {}, candidates, source.class_names)
+    state = Pass(candidates, source.class_names)
     lanes = {name: candidate.lane for name, candidate in candidates.items()}
     for window in stream(source, reference, lanes, progress):
         _count_classes(state, window)
-        room = _room(state, window)
-        _keep(state.inputs, window.chunk.inputs, room)
-        _keep(state.reference, window.reference, room)
-        for name, answers in window.candidates.items():
-            _compare(suite, state, candidates[name], window, (answers, room))
+        state.inputs.add(window.chunk.inputs)
+        state.reference.add(window.reference)
+        for name in window.candidates:
+            _compare(suite, state, candidates[name], window)
     return state
 
 
-def _compare(
-    suite: Suite,
-    state: Pass,
-    candidate: Candidate,
-    window: Window,
-    answered: tuple[Arrays, int],
-) -> None:
+def _compare(suite: Suite, state: Pass, candidate: Candidate, window: Window) -> None:
     """Hold one window; what cannot be compared takes the candidate out of the pass."""
-    answers, room = answered
+    answers = window.candidates[candidate.spec.name]
     chunk = window.chunk
     try:
         if candidate.comparison is None:
-            _begin(suite, state, candidate, (window.reference, answers))
+            candidate.comparison = _begin(suite, state, candidate, window)
         paired = {ours: answers[theirs] for ours, theirs in candidate.pairs.items()}
-        _keep(candidate.evidence, paired, room)
+        candidate.evidence.add(paired)
         batch = ComparisonBatch(
             chunk.rows, window.reference, paired, chunk.labels, chunk.sample_ids
         )
-        _started(candidate).update(batch)
+        candidate.comparison.update(batch)
     except HarnessError as error:
         candidate.lane.failure = Failure(error, chunk.rows.start)
 
 
 def _begin(
-    suite: Suite, state: Pass, candidate: Candidate, first: tuple[Arrays, Arrays]
-) -> None:
+    suite: Suite, state: Pass, candidate: Candidate, window: Window
+) -> Comparison:
     """Pair outputs on the first window, and make the comparison."""
-    reference, answers = first
-    candidate.pairs = pair_outputs(reference, answers, candidate.spec.outputs)
+    answers = window.candidates[candidate.spec.name]
+    candidate.pairs = pair_outputs(window.reference, answers, candidate.spec.outputs)
     limits = limits_for(candidate.spec)
-    candidate.comparison = Comparison(
+    return Comparison(
         task=suite.task,
         pairs=candidate.pairs,
         atol=limits.atol or 0.0,
         rtol=limits.rtol or 0.0,
         class_names=state.class_names,
     )
-
-
-def _started(candidate: Candidate) -> Comparison:
-    assert candidate.comparison is not None  # _begin ran first
-    return candidate.comparison
 
 
 def _predictor(opened: Opened) -> Predictor:
@@ -169,22 +154,3 @@ def _count_classes(state: Pass, window: Window) -> None:
 
 def _widened(counts: Array, width: int) -> Array:
     return np.pad(counts, (0, width - len(counts)))
-
-
-def _room(state: Pass, window: Window) -> int:
-    """Samples of this window that the evidence still has room for."""
-    kept = len(next(iter(state.reference.values()), ()))
-    arrays: list[Array] = [*window.reference.values(), *window.chunk.inputs.values()]
-    rows = window.chunk.rows.stop - window.chunk.rows.start
-    a_sample = max(1, sum(int(array.nbytes) for array in arrays) // rows)
-    most: int = max(1, min(EVIDENCE_SAMPLES, _EVIDENCE_BYTES // a_sample))
-    return max(0, most - kept)
-
-
-def _keep(kept: dict[str, Array], arrays: Arrays, room: int) -> None:
-    """Append the first `room` samples; copies, so that the window can be freed."""
-    if room == 0:
-        return
-    for name, array in arrays.items():
-        head = array[:room].copy()
-        kept[name] = np.concatenate([kept[name], head]) if name in kept else head

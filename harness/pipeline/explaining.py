@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.backends.onnxruntime_ import open_bytes
-from harness.compare import distance
+from harness.comparison import distance
 from harness.diagnose import DriftQuestion, diagnose
 from harness.pipeline.opening import predictor_for
 from harness.weights import compare_weights, describe, reader_for
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from harness.compare import ComparisonResult
+    from harness.comparison import ComparisonResult
     from harness.core.protocols import GoldenSource, Rerun, RerunError
     from harness.core.results import (
         Finding,
@@ -116,16 +116,22 @@ def explain(
     """
     spec = candidate.spec
     readable = graph_is_read(spec.path)
+    n_samples = _n_samples(state, candidate)
     question = DriftQuestion(
         variant=spec.name,
         reference_model=speaker.path if speaker else None,
         candidate_model=spec.path if readable else None,
-        reference_outputs=state.reference,
-        candidate_outputs=candidate.evidence,
+        reference_outputs=state.reference.arrays(n_samples),
+        candidate_outputs=candidate.evidence.arrays(n_samples),
         class_names=state.class_names,
         rerun=_rerun(suite, source, state, candidate) if readable else None,
     )
     return diagnose(question)
+
+
+def _n_samples(state: Pass, candidate: Candidate) -> int:
+    """Samples that everybody has kept."""
+    return min(map(len, (state.inputs, state.reference, candidate.evidence)))
 
 
 def _rerun(
@@ -133,17 +139,19 @@ def _rerun(
 ) -> Rerun:
     """Runs an edited candidate on the evidence samples, fed as the candidate is."""
     spec = candidate.spec
-    n_samples = len(next(iter(state.reference.values())))
+    n_samples = _n_samples(state, candidate)
+    inputs = state.inputs.arrays(n_samples)
+    reference = state.reference.arrays(n_samples)
 
     def rerun(model: bytes) -> RerunError:
         session = open_bytes(model, spec.options, spec.path.parent)
         try:
             predictor = predictor_for(suite, spec, source, session)
-            answers = predictor.predict(state.inputs, slice(0, n_samples))
+            answers = predictor.predict(inputs, slice(0, n_samples))
         finally:
             session.close()
         paired = {ours: answers[theirs] for ours, theirs in candidate.pairs.items()}
-        return distance(state.reference, paired, state.class_names)
+        return distance(reference, paired, state.class_names)
 
     return rerun
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from harness.compare import ComparisonResult
+    from harness.comparison import ComparisonResult
     from harness.core.protocols import GoldenSource
     from harness.core.results import Finding, Status
     from harness.core.specs import Suite, VariantSpec
@@ -196,6 +196,6 @@ def _nan_notices(suite: Suite, state: Pass) -> tuple[str, ...]:
     return tuple(
         f"The reference {suite.reference} answers NaN in output {name!r} on"
         f" {len(array)} samples looked at: nothing can be held against that."
-        for name, array in state.reference.items()
+        for name, array in state.reference.arrays().items()
         if array.dtype.kind in "fc" and np.isnan(array).any()
     )

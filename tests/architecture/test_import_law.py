@@ -19,7 +19,7 @@ PACKAGE = ROOT / "harness"
 ALL = {"*"}
 CORE = {"core"}
 STAGES = {
-    *("backends", "compare", "core", "diagnose", "gate", "golden", "graphs"),
+    *("backends", "comparison", "core", "diagnose", "gate", "golden", "graphs"),
     *("inspection", "run", "suite", "weights"),
 }
 
@@ -32,11 +32,11 @@ LAW = {
     "golden": (CORE, {"numpy"}),
     "backends": (CORE, ONNX),
     "run": (CORE, {"numpy"}),
-    "compare": (CORE, {"numpy", "scipy"}),
+    "comparison": (CORE, {"numpy", "scipy"}),
     "weights": (CORE, ONNX),
     "graphs": (CORE, ONNX),
     "inspection": (CORE, ONNX),
-    "diagnose": (CORE | {"compare", "graphs"}, {"numpy", "onnx", "scipy"}),
+    "diagnose": (CORE | {"comparison", "graphs"}, {"numpy", "onnx", "scipy"}),
     "gate": (CORE, {"scipy"}),
     "report": (CORE, set()),
     "pipeline": (STAGES, {"numpy"}),
@@ -170,7 +170,7 @@ def test_the_law_names_exactly_what_exists():
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("run/runner.py", "from harness.compare import Comparison"),
+        ("run/runner.py", "from harness.comparison import Comparison"),
         ("run/runner.py", "def f():\n    import harness.gate"),
         ("core/specs.py", "import numpy"),
         ("pytest_glue/store.py", "def f():\n    import _pytest.config"),
@@ -179,7 +179,7 @@ def test_the_law_names_exactly_what_exists():
         ("report/terminal.py", "import jinja2"),
         ("golden/npz.py", "import pandas"),
         ("backends/replay_.py", "from onnxruntime import InferenceSession"),
-        ("compare/sums.py", "from harness import pipeline"),
+        ("comparison/sums.py", "from harness import pipeline"),
     ],
 )
 def test_the_law_is_not_toothless(file, source):

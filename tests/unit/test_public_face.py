@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 
 import pytest
 
@@ -30,3 +31,9 @@ def test_a_public_name_is_looked_up_once(name):
 def test_an_unknown_name_is_told():
     with pytest.raises(AttributeError, match="'harness' has no attribute 'evalute'"):
         harness.evalute  # noqa: B018 - looking it up is the test
+
+
+def test_no_public_name_is_hidden_by_a_module():
+    """``from harness import x`` gives the module once anything has imported it."""
+    modules = {module.name for module in pkgutil.iter_modules(harness.__path__)}
+    assert not modules & set(harness.__all__)

@@ -49,10 +49,17 @@ class _Change:
 
     @property
     def sqnr_db(self) -> float:
-        """``10 log10(sum r^2 / sum (c - r)^2)``."""
+        """``10 log10(sum r^2 / sum (c - r)^2)``; -inf where the reference is zero."""
         noise = float(np.sum((self.candidate - self.reference) ** 2))
         signal = float(np.sum(self.reference**2))
         return 10 * np.log10(signal / noise) if signal and noise else -np.inf
+
+    @property
+    def distance(self) -> str:
+        """How far it is, in words."""
+        if not self.reference.any():
+            return "where the reference has zeros"
+        return f"{self.sqnr_db:.1f} dB from the reference's"
 
     @property
     def levels(self) -> int | None:
@@ -101,8 +108,8 @@ def _lead(context: Context, changes: Sequence[_Change]) -> Lead:
     said = Statement(
         f"{node.op_type} '{node.label}': {worst.found.part} '{worst.tensor}' "
         f"{_pattern(context, worst)}{_others(changes)}",
-        f"'{theirs}' as trained",
-        f"'{worst.tensor}', {worst.sqnr_db:.1f} dB from it",
+        f"the values of '{theirs}'",
+        f"values {worst.distance}",
     )
     where = Where(node.label, ours.label, node.op_type, worst.tensor)
     return lead(context, WEIGHTS, where, said, _edit(context, changes), node.order)
@@ -119,17 +126,11 @@ def _others(changes: Sequence[_Change]) -> str:
 def _pattern(context: Context, change: _Change) -> str:
     if change.levels:
         bits = int(np.ceil(np.log2(change.levels)))
-        return (
-            f"is rounded to {change.levels} levels ({bits} bits), "
-            f"{change.sqnr_db:.1f} dB from the reference's"
-        )
+        return f"is rounded to {change.levels} levels ({bits} bits), {change.distance}"
     channels = np.flatnonzero(change.differs.reshape(len(change.differs), -1).any(1))
     if len(channels) > _LISTED:
         share = 100 * float(change.differs.mean())
-        return (
-            f"differs in {share:.3g} % of its elements, {change.sqnr_db:.1f} dB from "
-            "the reference's"
-        )
+        return f"differs in {share:.3g} % of its elements, {change.distance}"
     return "differs " + ", ".join(_channel(context, change, int(i)) for i in channels)
 
 

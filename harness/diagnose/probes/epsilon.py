@@ -12,6 +12,7 @@ from harness.diagnose.edits import Edit, set_attribute, together
 from harness.diagnose.epsilon import OtherEpsilon
 from harness.diagnose.lead import Lead, Statement, lead
 from harness.diagnose.restore import restore
+from harness.graphs.affine import EPSILON_DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from harness.graphs.layers import Layer
     from harness.graphs.model import Node
 
-_DEFAULT = 1e-5
 _NORMS = frozenset(
     {
         *("InstanceNormalization", "LayerNormalization", "GroupNormalization"),
@@ -109,8 +109,8 @@ def _norm_node(layer: Layer) -> Node:
 def _attributes(context: Context) -> Iterator[Lead]:
     """Norms over each sample: their statistics are not in the file, only epsilon."""
     for ours, theirs in context.alignment.nodes if context.alignment else ():
-        mine = float(ours.attributes.get("epsilon", _DEFAULT))
-        other = float(theirs.attributes.get("epsilon", _DEFAULT))
+        mine = float(ours.attributes.get("epsilon", EPSILON_DEFAULT))
+        other = float(theirs.attributes.get("epsilon", EPSILON_DEFAULT))
         if theirs.op_type not in _NORMS or mine == other:
             continue
         said = Statement(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from harness.compare import distance
+from harness.comparison import distance
 from harness.core.results import Where
 from harness.diagnose.catalogue import OUTPUTS
 from harness.diagnose.edits import Edit, permute_columns

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from harness.core.results import Histogram, OutputComparison
     from harness.report.view.page import Svg
 
-_SIZE = (440.0, 156.0)
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 432.0, 26.0, 122.0
+_SIZE = (450.0, 156.0)
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 442.0, 26.0, 122.0
 _MAX_EMPTY = 8
 
 

@@ -113,7 +113,6 @@ class Figure:
     title: Cell
     svg: Svg
     label: str
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What an edit did: `filled` of 100 parts of the error removed."""
+    """What an edit did, and whether that proves the cause."""
 
     edit: str
     verdict: str

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.compare import distance
+from harness.comparison import distance
 from harness.diagnose import DriftQuestion, diagnose
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from harness.compare import distance
+from harness.comparison import distance
 from harness.diagnose import DriftQuestion, diagnose
 
 GOLDEN = Path(__file__).resolve().parents[3] / "golden"

@@ -4,6 +4,11 @@ import pytest
 
 from harness.report.states import headline, tally
 
+NOT_RELEASABLE = (
+    "Not releasable: 1 of 5 candidates failed; onnx, onnx-frozen and onnx-int8 are "
+    "fit; 1 was not run."
+)
+
 
 @pytest.mark.parametrize(
     ("name", "state", "said"),
@@ -12,8 +17,7 @@ from harness.report.states import headline, tally
         (
             "failing",
             "failed",
-            "Not releasable: 1 of 5 candidates failed; onnx, onnx-frozen and "
-            "onnx-int8 are fit; 1 was not run.",
+            NOT_RELEASABLE,
         ),
         (
             "undecided",

@@ -13,8 +13,8 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from harness.compare.flips import NO_CLASS
-from harness.compare.tasks.classification import LabelMetric, find_scores
+from harness.comparison.flips import NO_CLASS
+from harness.comparison.tasks.classification import LabelMetric, find_scores
 from harness.core.errors import ComparisonError
 
 NAMES = ("ant", "bee", "cat", "dog")

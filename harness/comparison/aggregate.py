@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.compare.streaming import OutputMetric
-from harness.compare.tasks.classification import LabelMetric, find_scores
+from harness.comparison.streaming import OutputMetric
+from harness.comparison.tasks.classification import LabelMetric, find_scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.compare.batch import ComparisonBatch
+    from harness.comparison.batch import ComparisonBatch
     from harness.core.protocols import Arrays
     from harness.core.results import LabelComparison, OutputComparison
     from harness.core.specs import Task

@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.compare.sums import ErrorSums
+    from harness.comparison.sums import ErrorSums
     from harness.core.protocols import Array, FloatArray
 
 BLOCK = 1 << 15

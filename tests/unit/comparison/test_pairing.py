@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare import pair_outputs
+from harness.comparison import pair_outputs
 from harness.core.errors import OutputNameError
 
 

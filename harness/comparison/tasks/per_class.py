@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.compare.intervals import wilson_interval
+from harness.comparison.intervals import wilson_interval
 from harness.core.results import ClassComparison
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.compare.confusion import ConfusionMatrix
+    from harness.comparison.confusion import ConfusionMatrix
     from harness.core.protocols import IntArray
 
 

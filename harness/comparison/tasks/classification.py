@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.compare.confusion import ConfusionMatrix
-from harness.compare.flips import FlipLog
-from harness.compare.intervals import mcnemar_two_sided
-from harness.compare.tasks.per_class import class_comparisons
+from harness.comparison.confusion import ConfusionMatrix
+from harness.comparison.flips import FlipLog
+from harness.comparison.intervals import mcnemar_two_sided
+from harness.comparison.tasks.per_class import class_comparisons
 from harness.core.errors import ComparisonError
 from harness.core.results import Confusion, LabelComparison
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.compare.shapes import require_same_shape
-from harness.compare.tasks.classification import decisions, find_scores
+from harness.comparison.shapes import require_same_shape
+from harness.comparison.tasks.classification import decisions, find_scores
 from harness.core.errors import ComparisonError
 from harness.core.protocols import RerunError
 

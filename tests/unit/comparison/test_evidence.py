@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from harness.compare.streaming import OutputMetric
+from harness.comparison.streaming import OutputMetric
 
 
 def compare(r, c, cuts=()):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.compare.evidence import ShapeEvidence, unscored_evidence
-from harness.compare.kernel import ErrorKernel, blocks
-from harness.compare.shapes import require_same_shape
-from harness.compare.sums import ErrorSums, panel, unscored_panel
-from harness.compare.worst import WorstSamples
+from harness.comparison.evidence import ShapeEvidence, unscored_evidence
+from harness.comparison.kernel import ErrorKernel, blocks
+from harness.comparison.shapes import require_same_shape
+from harness.comparison.sums import ErrorSums, panel, unscored_panel
+from harness.comparison.worst import WorstSamples
 from harness.core.errors import ComparisonError
 from harness.core.results import OutputComparison
 

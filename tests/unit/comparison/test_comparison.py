@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.compare import Comparison, ComparisonBatch, distance
+from harness.comparison import Comparison, ComparisonBatch, distance
 from harness.core.codec import from_json, to_json
 from harness.core.errors import ComparisonError, ShapeMismatchError
 from harness.core.results import LabelComparison, OutputComparison

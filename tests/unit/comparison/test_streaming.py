@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harness.compare.kernel import BLOCK
-from harness.compare.streaming import OutputMetric
+from harness.comparison.kernel import BLOCK
+from harness.comparison.streaming import OutputMetric
 from harness.core.errors import ComparisonError, ShapeMismatchError
 
 ODD = [float("nan"), float("inf"), -float("inf")]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.compare.histogram import DecadeCounter
+from harness.comparison.histogram import DecadeCounter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
