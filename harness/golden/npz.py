@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 _STORED_OR_DEFLATED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+# NotImplementedError: an archive that asks for a newer zip than there is.
+_BROKEN = (
+    *(OSError, EOFError, ValueError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 _KINDS = "biufcU"
 # Deflate packs at most 1032:1, and only bytes that are all alike come near it.
 _MAX_RATIO = 1000
@@ -230,7 +235,7 @@ def _reading(where: str) -> Iterator[None]:
     """Whatever zip, zlib or numpy say of damaged bytes, in our words."""
     try:
         yield
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except _BROKEN as error:
         raise _damaged(where, f"cannot be read ({error})") from error
 
 

@@ -115,6 +115,7 @@ def _check_whole(path: Path, report: QualityReport) -> None:
         )
     for variant in report.variants:
         _check_confusion(path, variant)
+        _check_histograms(path, variant)
 
 
 def _check_confusion(path: Path, variant: VariantResult) -> None:
@@ -123,8 +124,24 @@ def _check_confusion(path: Path, variant: VariantResult) -> None:
         return
     n = len(matrices.classes)
     for rows in (matrices.reference, matrices.candidate):
-        if [len(row) for row in rows] != [n] * n:
+        counts = [count for row in rows for count in row]
+        if [len(row) for row in rows] != [n] * n or min(counts, default=0) < 0:
             raise ReportError(
-                f"{path}: the confusion matrix of {variant.name!r} is not {n} by {n}",
+                f"{path}: the confusion matrix of {variant.name!r} is not {n} by {n}"
+                " counts",
+                hint=_AGAIN,
+            )
+
+
+def _check_histograms(path: Path, variant: VariantResult) -> None:
+    found = [tensor.histogram for tensor in variant.weights]
+    for drawn in (*found, *(output.error_histogram for output in variant.outputs)):
+        if drawn is None:
+            continue
+        fits = len(drawn.edges) == len(drawn.counts) + 1
+        if not fits or min(drawn.counts, default=0) < 0:
+            raise ReportError(
+                f"{path}: a histogram of {variant.name!r} has {len(drawn.counts)}"
+                f" counts between {len(drawn.edges)} edges",
                 hint=_AGAIN,
             )

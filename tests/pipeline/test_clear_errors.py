@@ -276,6 +276,14 @@ class TestGoldenData:
         path.write_bytes(path.read_bytes()[:keep])
         fails_as_a_whole(release, 2, "golden.npz")
 
+    def test_a_newer_zip_than_there_is(self, release):
+        path = release.folder / "golden.npz"
+        content = bytearray(path.read_bytes())
+        entry = content.rindex(b"PK\x01\x02")
+        content[entry + 6] = 250  # version needed to extract, in tenths
+        path.write_bytes(content)
+        fails_as_a_whole(release, 2, "golden.npz", "zip file version 25.0")
+
     def test_empty(self, release):
         release.data(x=np.zeros((0, 4), np.float32), label=np.zeros(0, np.int64))
         fails_as_a_whole(release, 2, "golden.npz", "no samples")

@@ -202,6 +202,29 @@ class TestReportCommand:
         assert "Hint: " in result.stderr
         assert release.written() == []
 
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda v: v["weights"][0]["histogram"]["counts"].pop(),
+            lambda v: v["weights"][0]["histogram"]["edges"].clear(),
+            lambda v: v["outputs"][0]["error_histogram"]["counts"].insert(0, -5),
+            lambda v: v["outputs"][0]["error_histogram"]["counts"].append(5),
+            lambda v: v["labels"]["confusion"]["candidate"][0].pop(),
+            lambda v: v["labels"]["confusion"]["candidate"][0].__setitem__(0, -1),
+        ],
+    )
+    def test_a_result_whose_numbers_do_not_fit_is_told(self, release, small, damage):
+        release.run()
+        record = release.record()
+        damage(record["variants"][1])
+        path = release.folder / "edited.json"
+        path.write_text(json.dumps(record))
+        result = small.invoke("report", path, "--html", release.folder / "r.html")
+        assert result.exit_code == 2
+        assert f"{path}: " in result.stderr
+        assert "'candidate'" in result.stderr
+        assert not (release.folder / "r.html").exists()
+
     def test_a_result_that_was_cut_short_is_told(self, release, small):
         release.run()
         path = release.folder / "cut.json"
