@@ -13,10 +13,11 @@ from harness.gate.checks.outputs import finite_outputs, outputs_close
 from harness.gate.classes import judge_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from harness.core.results import Finding, VariantResult, Verdict
     from harness.core.specs import GateSpec, Undecided
+    from harness.gate.checks.case import Answer
 
 NO_LIMIT = "no limit set"
 _WORST_FIRST: tuple[Verdict, ...] = ("failed", "error", "undecided", "passed")
@@ -24,31 +25,23 @@ _WORST_FIRST: tuple[Verdict, ...] = ("failed", "error", "undecided", "passed")
 
 @dataclass(frozen=True, slots=True)
 class _Criterion:
-    """A question, and whether limits ask it; without a predicate all do."""
+    """A question, and the limits that ask it: any of `keys`, or always without."""
 
     question: Question
-    predicate: Callable[[GateSpec], bool] | None = None
+    keys: tuple[str, ...] = ()
 
     def asked(self, limits: GateSpec) -> bool:
-        return self.predicate is None or self.predicate(limits)
+        set_ = [getattr(limits, key) is not None for key in self.keys]
+        return any(set_) or not set_
 
 
 _CRITERIA = {
     "finite_outputs": _Criterion(finite_outputs),
-    "outputs_close": _Criterion(
-        outputs_close,
-        lambda g: g.max_mismatched is not None and (g.atol, g.rtol) != (None, None),
-    ),
-    "top1_agreement": _Criterion(
-        top1_agreement, lambda g: g.min_top1_agreement is not None
-    ),
-    "accuracy": _Criterion(accuracy, lambda g: g.max_accuracy_drop is not None),
-    "per_class_recall": _Criterion(
-        per_class_recall, lambda g: g.max_recall_drop is not None
-    ),
-    "weight_drift": _Criterion(
-        weight_drift, lambda g: g.min_weight_sqnr_db is not None
-    ),
+    "outputs_close": _Criterion(outputs_close, ("atol", "rtol")),
+    "top1_agreement": _Criterion(top1_agreement, ("min_top1_agreement",)),
+    "accuracy": _Criterion(accuracy, ("max_accuracy_drop",)),
+    "per_class_recall": _Criterion(per_class_recall, ("max_recall_drop",)),
+    "weight_drift": _Criterion(weight_drift, ("min_weight_sqnr_db",)),
     "operator_semantics": _Criterion(operator_semantics),
 }
 
@@ -58,12 +51,21 @@ def asked_checks(limits: GateSpec) -> frozenset[str]:
     return frozenset(name for name in CHECK_NAMES if _CRITERIA[name].asked(limits))
 
 
+def declared_checks(gate: Collection[str]) -> frozenset[str]:
+    """Names of the checks that a suite asks for by setting their limits itself."""
+    return frozenset(name for name in CHECK_NAMES if {*_CRITERIA[name].keys} & {*gate})
+
+
 def judge(
-    result: VariantResult, limits: GateSpec, findings: Sequence[Finding]
+    result: VariantResult,
+    limits: GateSpec,
+    findings: Sequence[Finding],
+    declared: Collection[str] = (),
 ) -> VariantResult:
     """A candidate's result with its classes judged, its checks and its verdict.
 
-    Checks that `result.skipped_checks` names already are not asked. A candidate that
+    Checks that `result.skipped_checks` names already are not asked. One that cannot
+    be asked although the suite itself sets its limit is undecided. A candidate that
     did not run is asked nothing: its verdict is None when it was skipped, ``error``
     when it crashed, failed to run or ran out of time.
 
@@ -71,6 +73,7 @@ def judge(
         result: What the run learnt of it.
         limits: What it is held to.
         findings: Causes of drift; those of other variants are passed over.
+        declared: The limits that the suite sets itself.
     """
     if result.status not in ("ran", "replayed"):
         return replace(result, verdict=None if result.status == "skipped" else "error")
@@ -78,7 +81,7 @@ def judge(
         judged = judge_classes(result.labels.per_class, limits)
         result = replace(result, labels=replace(result.labels, per_class=judged))
     mine = tuple(finding for finding in findings if finding.variant == result.name)
-    checks, skipped = _ask(Case(result, limits, mine))
+    checks, skipped = _ask(Case(result, limits, mine), declared_checks(declared))
     return replace(
         result,
         checks=checks,
@@ -103,22 +106,29 @@ def overall(variants: Iterable[VariantResult], undecided: Undecided) -> Verdict:
     return "failed" if found == "undecided" and undecided == "fail" else found
 
 
-def _ask(case: Case) -> tuple[tuple[Check, ...], dict[str, str]]:
+def _ask(
+    case: Case, declared: Collection[str]
+) -> tuple[tuple[Check, ...], dict[str, str]]:
     checks = []
-    skipped = dict(case.result.skipped_checks)
+    skipped = {}
     for name in CHECK_NAMES:
-        criterion = _CRITERIA[name]
-        if not criterion.asked(case.limits):
-            skipped[name] = NO_LIMIT
-        elif name not in skipped:
-            answer = criterion.question(case)
-            if isinstance(answer, str):
-                skipped[name] = answer
-            else:
-                checks.append(answer)
-    return tuple(checks), {
-        name: skipped[name] for name in CHECK_NAMES if name in skipped
-    }
+        answer = _answer(name, case)
+        if isinstance(answer, str) and name in declared:
+            message = f"the suite sets its limit, but {answer}"
+            answer = Check(name, "undecided", None, None, message)
+        if isinstance(answer, str):
+            skipped[name] = answer
+        else:
+            checks.append(answer)
+    return tuple(checks), skipped
+
+
+def _answer(name: str, case: Case) -> Answer:
+    criterion = _CRITERIA[name]
+    if not criterion.asked(case.limits):
+        return NO_LIMIT
+    reason = case.result.skipped_checks.get(name)
+    return reason or criterion.question(case)
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -10,7 +10,7 @@ from harness.core.errors import InferenceError, SuiteError
 from harness.core.provenance import environment
 from harness.core.results import CHECK_NAMES, GoldenFacts, QualityReport, SuiteFacts
 from harness.core.specs import RunOptions, Suite
-from harness.gate import asked_checks, limits_for, overall
+from harness.gate import asked_checks, declared_checks, limits_for, overall
 from harness.golden.preprocess import preprocess_digest
 from harness.golden.source import open_golden
 from harness.pipeline.comparing import run_pass
@@ -83,6 +83,8 @@ def planned_checks(suite: Suite, variant: VariantSpec) -> tuple[str, ...]:
     speakers = may_speak(suite)
     if not speakers or variant.name == speakers[0].name:
         asked -= {"weight_drift"}
+    # What the suite asks for by name is asked, if only to say that it cannot be told.
+    asked |= declared_checks(variant.gate)
     return tuple(name for name in CHECK_NAMES if name in asked & asked_checks(limits))
 
 

@@ -130,7 +130,7 @@ def judged(suite: Suite, opened: Opened, studied: Study) -> VariantResult:
     if spec.name == suite.reference:
         return result
     mine = [f for f in studied.findings if f.variant == spec.name]
-    return judge(result, limits_for(spec), mine)
+    return judge(result, limits_for(spec), mine, declared=spec.gate)
 
 
 def _status(opened: Opened, studied: Study) -> tuple[Status, str | None]:

@@ -65,7 +65,9 @@ def render_terminal(report: QualityReport, *, colour: bool, width: int = 80) -> 
     lines = [*_header(page, report), "", *_table(page, report)]
     for variant in report.candidates:
         lines += _variant(page, report, variant)
-    counts = tally(report).words() or "no candidates"
+    for notice in report.notices:
+        lines += ["", *page.wrap(f"note: {one_line(notice)}", "", "  ")]
+    counts = tally(report).words() or "no candidate was run"
     lines += ["", counts]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 

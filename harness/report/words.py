@@ -79,8 +79,8 @@ def cause(findings: Sequence[Finding]) -> str:
 
 
 def proof(found: Proof) -> str:
-    """``pads = [0, 0, 1, 1] removes 100 % of the error on 64 samples (proven)``."""
-    return f"{one_line(found.edit)} {removed(found)} ({standing(found)})"
+    """``proven: set pads to (0,0,1,1); this removes 100 % of the error on ...``."""
+    return f"{standing(found)}: {one_line(found.edit)}; this {removed(found)}"
 
 
 def removed(found: Proof) -> str:

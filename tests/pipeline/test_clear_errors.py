@@ -339,6 +339,15 @@ class TestChecksums:
         assert "Hint: " in result.stderr
         assert not (tmp_path / "r.json").exists()
 
+    @pytest.mark.parametrize("name", ["gone.npz", "x" * 300])
+    def test_a_shard_that_is_not_there(self, digits, small, name):
+        manifest = digits / "data" / "manifest.json"
+        text = manifest.read_text(encoding="utf-8")
+        manifest.write_text(text.replace("shard-001.npz", name))
+        result = small.invoke("run", digits)
+        assert result.exit_code == 2
+        assert f"shard {name} does not exist" in squeezed(result.stderr)
+
     def test_a_model_that_changed_since_it_was_recorded(self, digits, small):
         with (digits / "models" / "digits.keras").open("ab") as stream:
             stream.write(b"\0")

@@ -132,6 +132,7 @@ class TestRegressed:
         failed = failed_checks(variant)
         assert "outputs_close" in failed
         assert not {"accuracy", "top1_agreement", "per_class_recall"} & set(failed)
+        assert causes(regressed, "torch-bn-epsilon") == ["norm.epsilon"]
 
     def test_a_lowered_bias_is_caught_by_the_recall_of_its_class(self, regressed):
         variant = regressed.variant("bias-lowered")

@@ -68,6 +68,6 @@ def _told(finding: Finding) -> str:
         return head
     proof = finding.proof
     return (
-        f"{head}. Proven on {counted(proof.n_samples, 'sample')}: {proof.edit} removes "
-        f"{percent(proof.error_removed)} of the error"
+        f"{head}. Tried on {counted(proof.n_samples, 'sample')}: {proof.edit}; this "
+        f"removes {percent(proof.error_removed)} of the error"
     )

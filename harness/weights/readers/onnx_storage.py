@@ -92,13 +92,17 @@ class Storage:
     def dtype(self, name: str) -> np.dtype[np.generic] | None:
         """As stored; None for strings and undefined types."""
         kind = self._constants[name].data_type
-        if kind in _UNREADABLE:
+        # A number that no version of ONNX knows is as good as undefined.
+        if kind in _UNREADABLE or kind not in TensorProto.DataType.values():
             return None
         return np.dtype(tensor_dtype_to_np_dtype(kind))
 
     def is_float(self, name: str) -> bool:
         """Whether the stored numbers are floats of any width."""
-        kind = TensorProto.DataType.Name(self._constants[name].data_type)
+        stored = self._constants[name].data_type
+        if stored not in TensorProto.DataType.values():
+            return False
+        kind = TensorProto.DataType.Name(stored)
         return "FLOAT" in kind or kind == "DOUBLE"
 
     def check(self, name: str) -> None:

@@ -248,8 +248,8 @@ def test_a_proven_cause_fails_and_is_told(make):
     assert (check.status, check.observed) == ("failed", 1.0)
     assert check.message == (
         "PAD001 padding.same_split at Conv 'conv1': pads (1,1,1,1); the reference has "
-        "(0,0,1,1). Proven on 64 samples: pads = [0, 0, 1, 1] removes 100.0 % of the "
-        "error"
+        "(0,0,1,1). Tried on 64 samples: pads = [0, 0, 1, 1]; this removes 100.0 % of "
+        "the error"
     )
 
 

@@ -70,6 +70,18 @@ def test_reasons_known_before_are_kept(make):
     assert judged.verdict == "passed"
 
 
+def test_a_limit_of_the_suite_that_cannot_be_judged_is_undecided(make):
+    result = make.result(labels=None)
+    judged = judge(result, FLOAT, [], declared={"max_recall_drop": 0.02})
+    checks = {check.name: check for check in judged.checks}
+    assert checks["per_class_recall"].status == "undecided"
+    assert "sets its limit, but the task has no classes" in (
+        checks["per_class_recall"].message
+    )
+    assert "accuracy" in judged.skipped_checks  # its limit is only the kind's default
+    assert judged.verdict == "undecided"
+
+
 def test_nothing_asked_is_no_pass(make):
     reasons = dict.fromkeys(CHECK_NAMES, "not today")
     assert judge(make.result(skipped_checks=reasons), FLOAT, []).verdict == "undecided"

@@ -138,7 +138,7 @@ def test_a_finding_shows_both_sides_the_proof_and_the_mending(page_of):
         "PAD001 Conv 'conv1'",
         "reference pads (0, 0, 1, 1): SAME_UPPER at stride 2, kernel 3",
         "candidate pads (1, 1, 1, 1): symmetric",
-        "pads = [0, 0, 1, 1] removes 100 % of the error on 64 samples (proven)",
+        "pads = [0, 0, 1, 1] ; this removes 100 % of the error on 64 samples (proven)",
         "max error 9.9e-01 before, 4.2e-07 after; 57 flips before, 0 after",
         'Next re-export with padding="same"',
         "docs/drift/PAD001.md",

@@ -16,7 +16,7 @@ def test_failing_checks_and_causes_are_listed(make):
     text = html.unescape(render_markdown(make("failing")))
     assert "- FAILED <code>accuracy</code>: Accuracy falls by 87.8%." in text
     assert "- <code>PAD001</code> Conv 'conv1': Pads (1, 1, 1, 1)" in text
-    assert "pads = [0, 0, 1, 1] removes 100 % of the error" in text
+    assert "proven: pads = [0, 0, 1, 1]; this removes 100 % of the error" in text
     assert "**not run** <code>tflite</code>: backend 'tflite' needs" in text
 
 

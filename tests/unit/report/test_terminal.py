@@ -32,9 +32,9 @@ def test_a_failure_is_explained_with_cause_proof_and_next_step(make):
         "PAD001 Conv 'conv1': Pads (1, 1, 1, 1) sample the image one pixel off",
         "reference: pads (0, 0, 1, 1): SAME_UPPER at stride 2, kernel 3",
         "candidate: pads (1, 1, 1, 1): symmetric",
-        "pads = [0, 0, 1, 1] removes 100 % of the error on 64 samples (proven)",
+        "proven: pads = [0, 0, 1, 1]; this removes 100 % of the error on 64 samples",
         'next: re-export with padding="same"',
-        "epsilon = 0.001 removes 0.4 % of the error on 64 samples (a lead, not proven)",
+        "a lead, not proven: epsilon = 0.001; this removes 0.4 % of the error on",
     ):
         assert part in text
 

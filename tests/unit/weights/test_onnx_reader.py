@@ -166,6 +166,15 @@ def test_bfloat16_and_double(save):
     assert found["d"].load().dtype == np.float64
 
 
+def test_an_unknown_element_type_is_no_weight(save):
+    path = save([helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": np.ones((4, 2))})
+    model = onnx.load(path)
+    odd = TensorProto(name="odd", data_type=999, dims=[2], raw_data=b"\0" * 8)
+    model.graph.initializer.append(odd)
+    path.write_bytes(model.SerializeToString())
+    assert list(read(path)) == ["w"]
+
+
 def test_roles_are_seen_through_what_hands_numbers_on(save):
     path = save(
         [
