@@ -62,11 +62,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         if arguments.peak is not None:
-            _gate(_write_suite(_digits(arguments.peak, 50), place))
+            _gate(arguments.peak)
             print(_own_peak_kilobytes())
             return
         _print_ratios(place, arguments.samples, arguments.large, arguments.rounds)
-    _print_memory(arguments.samples)
+        _print_memory(place, arguments.samples)
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--large", type=int, default=1_000, help="large-output samples")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peak", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -102,9 +102,10 @@ def _print_ratios(place: Path, samples: int, large: int, rounds: int) -> None:
         )
 
 
-def _print_memory(samples: int) -> None:
+def _print_memory(place: Path, samples: int) -> None:
     few, many = samples // 10, samples
-    peaks = [_peak_megabytes(n) for n in (few, many)]
+    suites = [_write_suite(_digits(n, 50), place / str(n)) for n in (few, many)]
+    peaks = [_peak_megabytes(suite) for suite in suites]
     print(f"\n| samples | peak memory |\n|--:|--:|\n| {few:,} | {peaks[0]:.0f} MB |")
     print(f"| {many:,} | {peaks[1]:.0f} MB |")
 
@@ -162,8 +163,8 @@ def _gate(file: Path) -> None:
     render_html(report)
 
 
-def _peak_megabytes(samples: int) -> float:
-    command = [sys.executable, __file__, "--peak", str(samples)]
+def _peak_megabytes(suite: Path) -> float:
+    command = [sys.executable, __file__, "--peak", str(suite)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) / 1024
 

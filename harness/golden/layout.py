@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from harness.golden.rows import Column, Shard, ShardSet
 from harness.golden.schema import MANIFEST, Manifest, columns_of, read_record, shards_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 _CLASSES = ("label_names", "classes")
@@ -36,7 +37,7 @@ class Layout:
         sample_id: None where samples have no names.
         class_names: None where there are none.
         notices: What a reader should know.
-        digest: sha256 over the data, hex.
+        digest: Gives the sha256 over the data, hex.
     """
 
     where: str
@@ -45,7 +46,7 @@ class Layout:
     sample_id: Column | None
     class_names: tuple[str, ...] | None
     notices: tuple[str, ...]
-    digest: str
+    digest: Callable[[], str]
 
     @property
     def columns(self) -> list[Column]:
@@ -88,7 +89,7 @@ def folder_layout(folder: Path) -> tuple[Layout, ShardSet]:
             for name in headers
             if name not in declared and not _is_known(name)
         ),
-        digest=manifest.digest(),
+        digest=manifest.digest,
     )
     return layout, shards
 
@@ -121,7 +122,7 @@ def file_layout(path: Path) -> tuple[Layout, ShardSet]:
         notices=tuple(
             f"golden array {n!r} {headers[n].shape} is not used" for n in unused
         ),
-        digest=sha256_of(path),
+        digest=_digested(path),
     )
     return layout, ShardSet([Shard(path, count)])
 
@@ -211,3 +212,11 @@ def _class_names(file: ArrayFile, key: str) -> tuple[str, ...]:
 def _is_known(name: str) -> bool:
     """Columns of golden data that are no model's input."""
     return name in (*LABEL_KEYS, _SAMPLE_ID, "group") or name.startswith("slice_")
+
+
+def _digested(path: Path) -> Callable[[], str]:
+    """The file's digest, computed beside whatever comes next."""
+    pool = ThreadPoolExecutor(1, "digest")
+    coming = pool.submit(sha256_of, path)
+    pool.shutdown(wait=False)
+    return coming.result

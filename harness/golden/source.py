@@ -39,8 +39,12 @@ class ShardedGolden:
         self.inputs = tuple(self._spec(column) for column in layout.inputs)
         self.class_names = layout.class_names
         self.has_labels = layout.label is not None
-        self.digest = layout.digest
         self.notices = layout.notices
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the data, hex."""
+        return self._layout.digest()
 
     def chunks(self, rows: int) -> Iterator[GoldenChunk]:
         """Chunks of exactly `rows` samples, the last one shorter; in order.

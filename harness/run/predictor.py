@@ -101,20 +101,20 @@ class Predictor:
     def _joined(
         self, answers: Sequence[Arrays], rows: slice, step: int
     ) -> dict[str, Array]:
-        """One array an output, cut to the samples that were asked for.
-
-        numpy itself would cast, or leave a missing output out, in silence.
-        """
+        """One array an output, cut to the samples that were asked for."""
         first = self._checked(answers[0], step)
         n = rows.stop - rows.start
         last = n - (len(answers) - 1) * step
-        odd = _first_odd(answers, step if self.session.batch_size else last)
-        if odd is not None:
+        asked = [step] * (len(answers) - 1)
+        asked.append(step if self.session.batch_size else last)
+        try:
+            whole = {name: _column(answers, name, asked) for name in first}
+        except (KeyError, ValueError):
+            whole = {}
+        if not whole or any(len(answer) != len(first) for answer in answers):
+            odd = _first_odd(answers, asked)
             raise _ragged(answers[odd], answers[0], rows.start + odd * step)
-        return {
-            name: np.concatenate([answer[name] for answer in answers])[:n]
-            for name in first
-        }
+        return {name: array[:n] for name, array in whole.items()}
 
     def _checked(self, answer: Arrays, n: int) -> dict[str, Array]:
         for name, array in answer.items():
@@ -127,18 +127,33 @@ class Predictor:
         return dict(answer)
 
 
-def _first_odd(answers: Sequence[Arrays], last: int) -> int | None:
-    """The first answer of another form than the one before all; None of any."""
-    full = _form(answers[0])
-    for index, answer in enumerate(answers[:-1]):
-        if _form(answer) != full:
-            return index
-    short = {(name, dtype, (last, *shape[1:])) for name, dtype, shape in full}
-    return None if _form(answers[-1]) == short else len(answers) - 1
+def _column(answers: Sequence[Arrays], name: str, asked: list[int]) -> Array:
+    """One output of all batches, joined.
+
+    Raises:
+        KeyError: A batch lacks it.
+        ValueError: A batch answers in another shape or dtype.
+    """
+    parts = [answer[name] for answer in answers]
+    whole = np.concatenate(parts)
+    # numpy casts what differs in silence; the bytes tell, at little cost a batch.
+    if list(map(len, parts)) != asked or sum(p.nbytes for p in parts) != whole.nbytes:
+        raise ValueError(name)
+    return whole
 
 
-def _form(answer: Arrays) -> set[tuple[str, object, tuple[int, ...]]]:
-    return {(name, part.dtype, part.shape) for name, part in answer.items()}
+def _first_odd(answers: Sequence[Arrays], asked: list[int]) -> int:
+    """The first batch that answers in another form than the one before all."""
+    full = _form(answers[0], asked[0])
+    forms = (_form(answer, n) for answer, n in zip(answers, asked, strict=True))
+    return next(index for index, form in enumerate(forms) if form != full)
+
+
+def _form(answer: Arrays, asked: int) -> set[tuple[object, ...]]:
+    return {
+        (name, part.dtype, part.shape[1:], len(part) - asked)
+        for name, part in answer.items()
+    }
 
 
 def _ragged(answer: Arrays, before: Arrays, sample: int) -> InferenceError:

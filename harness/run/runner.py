@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError, SuiteError
+from harness.run.ahead import ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -79,13 +80,13 @@ def stream(
         on_window: Told (samples done, samples in all) after each window.
 
     Yields:
-        Windows in order; memory holds one at a time.
+        Windows in order; memory holds one, and the samples of the next.
 
     Raises:
         HarnessError: The golden data or the reference fails.
     """
     rows = _window_rows(source, reference, lanes)
-    for chunk in source.chunks(rows):
+    for chunk in ahead(source.chunks(rows)):
         answers = _lead(reference, chunk)
         candidates = {}
         for name, lane in lanes.items():
