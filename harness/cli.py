@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, get_args
 import click
 
 from harness.core.errors import BackendError, HarnessError, SuiteError
-from harness.core.specs import Kind, Missing, RunOptions
+from harness.core.specs import Isolation, Kind, Missing, RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,11 +79,17 @@ def _outputs(command: Callable[..., None]) -> Callable[..., None]:
     help="What a variant does whose runtime is not installed.",
 )
 @click.option("--no-diagnose", is_flag=True, help="Do not look for causes of drift.")
+@click.option(
+    "--isolation",
+    type=click.Choice(get_args(Isolation)),
+    help="Run each variant in a process of its own, or none; over what suites say.",
+)
 def run(
     suites: tuple[Path, ...],
     variants: tuple[str, ...],
     missing: Missing,
     no_diagnose: bool,
+    isolation: Isolation | None,
     **files: Path | None,
 ) -> None:
     """Run the whole gate of each SUITE (a quality.toml, or a folder with one).
@@ -93,7 +99,9 @@ def run(
     from harness.pipeline import evaluate
     from harness.suite import load_suite
 
-    options = RunOptions(missing, variants, diagnose=not no_diagnose)
+    options = RunOptions(
+        missing, variants, diagnose=not no_diagnose, isolation=isolation
+    )
     loaded = [load_suite(path) for path in suites]
     if any(files.values()):
         _require_distinct(loaded)
@@ -165,11 +173,12 @@ def inspect(model: Path, file: Path | None) -> None:
     """Tell what a model file holds, without running any of it."""
     import json
 
+    from harness.backends.detect import detect_form
     from harness.core.codec import to_json
     from harness.core.files import write_text
     from harness.inspection import inspect_model, render_facts
 
-    facts = inspect_model(model)
+    facts = inspect_model(model, detect_form(model).name)
     click.echo(render_facts(facts), nl=False)
     if file is not None:
         write_text(file, json.dumps(to_json(facts), indent=2) + "\n")

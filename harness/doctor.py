@@ -13,7 +13,7 @@ import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
 from harness.backends.onnxruntime_ import open_bytes
-from harness.backends.table import BACKENDS
+from harness.backends.table import BACKENDS, NOTICES
 from harness.core.provenance import cpu_flags, package_versions
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def render_health(health: Health) -> str:
     lines = ["Backends"]
     for backend in health.backends:
         state = f"not installed: {backend.hint}" if backend.hint else "runs here"
-        lines.append(f"  {backend.name:<12} {state}")
+        lines.append(f"  {backend.name:<14} {state}")
+    lines += [f"  {notice}" for notice in NOTICES]
     lines.append("Versions")
     lines += [f"  {name:<24} {number}" for name, number in health.versions.items()]
     lines.append("CPU features that change numbers")

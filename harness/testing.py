@@ -27,6 +27,7 @@ import numpy as np
 import pytest
 
 from harness.backends.detect import detect
+from harness.backends.feeds import dtype_name
 from harness.backends.table import BACKENDS
 from harness.core.errors import (
     BackendError,
@@ -142,7 +143,7 @@ class BackendContract:
         assert list(found) == [spec.name for spec in session.outputs]
         for spec in session.outputs:
             answer = found[spec.name]
-            assert answer.dtype.name == spec.dtype
+            assert dtype_name(answer) == spec.dtype
             assert spec.shape is not None
             assert len(spec.shape) == answer.ndim
             sizes = zip(spec.shape[1:], answer.shape[1:], strict=True)
@@ -165,12 +166,12 @@ class BackendContract:
         first = session.run(batch, rows)
         kept = {name: answer.copy() for name, answer in first.items()}
         for answer in first.values():
-            answer[...] = 0
+            answer[...] = np.zeros((), answer.dtype)
         second = session.run(batch, rows)
         for name, answer in second.items():
             np.testing.assert_array_equal(answer, kept[name])
             assert not np.shares_memory(answer, first[name])
-            assert not np.any(first[name])
+            np.testing.assert_array_equal(first[name], np.zeros_like(first[name]))
 
     def test_same_answer_twice(
         self, model: Path, session: Session, feeds: dict[str, Array]
@@ -188,6 +189,9 @@ class BackendContract:
         """The batch that a sample comes in does not change its answer."""
         whole, alone = self._run(session, feeds), answers(session, feeds, 1)
         for name, answer in whole.items():
+            if answer.dtype.kind == "U":
+                np.testing.assert_array_equal(alone[name], answer)
+                continue
             np.testing.assert_allclose(
                 alone[name], answer, rtol=self.rtol, atol=self.atol
             )
@@ -236,7 +240,7 @@ class LiveBackendContract(BackendContract):
         """`inputs` names what it is fed, with dtypes and ranks."""
         assert {spec.name for spec in session.inputs} == set(feeds)
         for spec in session.inputs:
-            assert spec.dtype == feeds[spec.name].dtype.name
+            assert spec.dtype == dtype_name(feeds[spec.name])
             assert spec.shape is not None
             assert len(spec.shape) == feeds[spec.name].ndim
 
@@ -254,7 +258,7 @@ class LiveBackendContract(BackendContract):
     def test_wrong_dtype(self, session: Session, feeds: dict[str, Array]) -> None:
         """Complex numbers, which no model takes."""
         name = session.inputs[0].name
-        wrong = {**feeds, name: feeds[name].astype(np.complex128)}
+        wrong = {**feeds, name: np.zeros(feeds[name].shape, np.complex128)}
         self._refuses(session, wrong, f"{name}.*complex128")
 
     def test_wrong_rank(self, session: Session, feeds: dict[str, Array]) -> None:

@@ -1,40 +1,22 @@
-"""Which backend runs a file, told by its bytes and held against its suffix.
+"""What form a model file has, told by its bytes and held against its suffix.
 
-Reads a few hundred bytes, whatever the size of the file, and imports no runtime.
+Reads a bounded part of it, whatever its size, and imports no runtime.
 """
 
 from __future__ import annotations
 
-import zipfile
+import stat
 from typing import TYPE_CHECKING
 
-from harness.backends.wire import top_level_fields
+from harness.backends.forms.look import ZIP, Look
+from harness.backends.forms.table import FORMS
 from harness.core.errors import ModelLoadError, UnsupportedFormatError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import BinaryIO
 
-# suffix -> (backend, what such a file is)
-_SUFFIXES = {
-    ".onnx": ("onnxruntime", "an ONNX model"),
-    ".ort": ("onnxruntime", "an ORT model"),
-    ".keras": ("keras", "a Keras archive"),
-    ".h5": ("keras", "a Keras HDF5 file"),
-    ".hdf5": ("keras", "a Keras HDF5 file"),
-    ".pb": ("tensorflow", "a frozen GraphDef"),
-    ".tflite": ("litert", "a LiteRT model"),
-    ".npz": ("replay", "recorded outputs"),
-    ".npy": ("replay", "recorded outputs"),
-}
-# (offset, magic) -> (backend, what it is)
-_MAGIC = {
-    (4, b"TFL3"): ("litert", "a LiteRT model"),
-    (4, b"ORTM"): ("onnxruntime", "an ORT model"),
-    (0, b"\x89HDF\r\n\x1a\n"): ("keras", "an HDF5 file"),
-    (0, b"\x93NUMPY"): ("replay", "a numpy array"),
-}
-_ZIP = b"PK\x03\x04"
+    from harness.backends.forms.form import Form
+
 _GIT_LFS = b"version https://git-lfs"
 
 
@@ -43,102 +25,108 @@ def detect(path: Path) -> str:
 
     Raises:
         ModelLoadError: The path does not exist or cannot be read.
-        UnsupportedFormatError: No backend knows the form, or the file's suffix
-            promises another form than its bytes hold.
+        UnsupportedFormatError: The form is not known, no backend runs it, or the
+            file's suffix promises another form than its bytes hold.
+        UnsafeModelError: It is an archive out of all bounds.
     """
-    if path.is_dir():
-        return _detect_folder(path)
+    form = detect_form(path)
+    if form.backend is None:
+        raise UnsupportedFormatError(
+            f"{path} is {form.title}, which no backend runs", hint=form.reason
+        )
+    return form.backend
+
+
+def detect_form(path: Path) -> Form:
+    """Form of the file or folder, or of the checkpoint that the path begins.
+
+    Raises:
+        ModelLoadError: The path does not exist or cannot be read.
+        UnsupportedFormatError: The form is not known, or the file's suffix promises
+            another form than its bytes hold.
+        UnsafeModelError: It is an archive out of all bounds.
+    """
     try:
-        with path.open("rb") as stream:
-            found = _detect_stream(stream, path)
+        look = Look(path)
+        _refuse_no_model(look)
+        form: Form | None = next(filter(lambda f: f.recognise(look), FORMS), None)
+        if form is None:
+            raise _unknown(look)
     except OSError as error:
         raise _unreadable(path, error) from error
-    return _agreed(path, found)
+    if not look.is_folder:
+        _check_suffix(look, form)
+    return form
 
 
-def _detect_folder(path: Path) -> str:
-    if (path / "recording.json").is_file():
-        return "replay"
-    if (path / "saved_model.pb").is_file():
-        return "tensorflow"
-    names = ", ".join(sorted(p.name for p in path.iterdir())[:5]) or "nothing"
-    raise UnsupportedFormatError(
-        f"{path} is a folder with neither saved_model.pb nor recording.json;"
-        f" it holds {names}",
-        hint="name the folder that saved_model.pb lies in, or a model file",
-    )
-
-
-def _detect_stream(stream: BinaryIO, path: Path) -> tuple[str, str] | None:
-    head = stream.read(64)
-    if not head:
+def _refuse_no_model(look: Look) -> None:
+    if look.is_folder or look.is_prefix:
+        return
+    if not stat.S_ISREG(look.path.stat().st_mode):
+        # A pipe would be waited for, and a device has no end.
         raise UnsupportedFormatError(
-            f"{path} is empty", hint="copy or export the model again"
+            f"{look.path} is neither a file nor a folder",
+            hint="name a model's file or folder",
         )
-    if head.startswith(_GIT_LFS):
+    if not look.head:
         raise UnsupportedFormatError(
-            f"{path} is a Git LFS pointer, not the model itself",
+            f"{look.path} is empty", hint="copy or export the model again"
+        )
+    if look.head.startswith(_GIT_LFS):
+        raise UnsupportedFormatError(
+            f"{look.path} is a Git LFS pointer, not the model itself",
             hint="fetch the file itself: git lfs pull",
         )
-    for (offset, magic), found in _MAGIC.items():
-        if head[offset : offset + len(magic)] == magic:
-            return found
-    if head.startswith(_ZIP):
-        return _detect_zip(stream, path)
-    return _detect_protobuf(stream)
 
 
-def _detect_zip(stream: BinaryIO, path: Path) -> tuple[str, str] | None:
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise UnsupportedFormatError(
-            f"{path} is a zip archive that was cut short or changed: {error}",
-            hint="copy or export it again",
-        ) from error
-    if "config.json" in names:
-        return ("keras", "a Keras archive")
-    if names and all(name.endswith(".npy") for name in names):
-        return ("replay", "an npz archive of arrays")
-    return None
-
-
-def _detect_protobuf(stream: BinaryIO) -> tuple[str, str] | None:
-    """ModelProto has a graph (7) and opset_import (8); GraphDef begins with nodes (1).
-
-    A node begins with its name, field 1. A SavedModel message begins with a varint,
-    as ModelProto does, and has no field 7 or 8.
-    """
-    for field, value in top_level_fields(stream):
-        if isinstance(value, bytes) and field in (7, 8):
-            return ("onnxruntime", "an ONNX model")
-        if isinstance(value, bytes) and field == 1:
-            return ("tensorflow", "a frozen GraphDef") if value == b"\n" else None
-    return None
-
-
-def _agreed(path: Path, found: tuple[str, str] | None) -> str:
-    promised = _SUFFIXES.get(path.suffix.lower())
-    if found is not None and (promised is None or promised[0] == found[0]):
-        return found[0]
-    if path.name == "saved_model.pb":
-        raise UnsupportedFormatError(
-            f"{path} is one file of a SavedModel",
-            hint=f"name the folder instead: {path.parent}",
-        )
-    says = f"has the suffix {path.suffix}" if path.suffix else "has no suffix"
-    says += f" of {promised[1]}" if promised else ""
-    if found is None:
-        raise UnsupportedFormatError(
-            f"{path} {says}, and its bytes are of no form that a backend knows",
-            hint="export the model again, or copy it whole; known suffixes are "
-            + ", ".join(_SUFFIXES),
-        )
+def _check_suffix(look: Look, form: Form) -> None:
+    """Forms of one backend may go by each other's suffixes: it tells them apart."""
+    promised = _promised(look.suffix)
+    if not promised or form in promised:
+        return
+    if form.backend and form.backend in {other.backend for other in promised}:
+        return
+    hint = "give the file the suffix of what it is"
+    if form.backend:
+        hint = f'rename the file, or say backend = "{form.backend}" in the variant'
     raise UnsupportedFormatError(
-        f"{path} {says}, but its bytes are those of {found[1]}",
-        hint=f'rename the file, or say backend = "{found[0]}" in the variant',
+        f"{look.path} {_suffix(look)}, but its bytes are those of {form.title}",
+        hint=hint,
     )
+
+
+def _unknown(look: Look) -> UnsupportedFormatError:
+    if look.is_folder:
+        names = ", ".join(sorted(look.names)[:5]) or "nothing"
+        return UnsupportedFormatError(
+            f"{look.path} is a folder of no form of model that is known here, with"
+            f" neither saved_model.pb nor recording.json; it holds {names}",
+            hint="name the folder that saved_model.pb lies in, or a model file",
+        )
+    if look.head.startswith(ZIP) and look.damage:
+        return UnsupportedFormatError(look.damage, hint="copy or export it again")
+    if look.suffix == ".bin" and look.path.with_suffix(".xml").is_file():
+        return UnsupportedFormatError(
+            f"{look.path} holds the weights of an OpenVINO model",
+            hint=f"name the model instead: {look.path.with_suffix('.xml')}",
+        )
+    known = sorted({suffix for form in FORMS for suffix in form.suffixes})
+    return UnsupportedFormatError(
+        f"{look.path} {_suffix(look)}, and its bytes are of no form that is known here",
+        hint="export the model again, or copy it whole; known suffixes are "
+        + ", ".join(known),
+    )
+
+
+def _suffix(look: Look) -> str:
+    if not look.suffix:
+        return "has no suffix"
+    titles = " or ".join(form.title for form in _promised(look.suffix))
+    return f"has the suffix {look.path.suffix}" + (f" of {titles}" if titles else "")
+
+
+def _promised(suffix: str) -> list[Form]:
+    return [form for form in FORMS if suffix in form.suffixes]
 
 
 def _unreadable(path: Path, error: OSError) -> ModelLoadError:

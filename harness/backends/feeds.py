@@ -6,6 +6,7 @@ ours, so that every backend says the same: which input, what was expected, what 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from harness.core.errors import InferenceError
@@ -129,7 +130,16 @@ def _check_shape(spec: TensorSpec, array: Array) -> None:
         return
     raise InferenceError(
         f"input {spec.name!r} takes shape {wanted}, got {_shown(array.shape)}{rank}",
-        hint="transpose in the variant's preprocess table, or set its batch_size",
+        hint=_shape_hint(spec.shape, array.shape),
+    )
+
+
+def _shape_hint(wanted: tuple[object, ...], found: tuple[int, ...]) -> str:
+    if len(wanted) == 2 < len(found) and wanted[1] in (None, math.prod(found[1:])):
+        return "say flatten = true in the variant's preprocess table"
+    return (
+        "transpose in the variant's preprocess table, or set its batch_size"
+        " or batch_axis"
     )
 
 

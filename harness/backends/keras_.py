@@ -1,11 +1,18 @@
-"""Keras models, ``.keras`` and ``.h5``, as Keras itself runs them."""
+"""Keras models, ``.keras``, ``.h5``, JSON with weights, as Keras itself runs them."""
 
 from __future__ import annotations
 
-import json
-import zipfile
 from typing import TYPE_CHECKING, Any
 
+from harness.backends.keras_call import keras_call
+from harness.backends.keras_config import refuse_code
+from harness.backends.keras_files import (
+    archive_config,
+    form_of,
+    hdf5_config,
+    json_config,
+    weights_of,
+)
 from harness.backends.options import Options
 from harness.backends.sessions import (
     LiveSession,
@@ -15,39 +22,41 @@ from harness.backends.sessions import (
     require_file,
 )
 from harness.backends.stderr import quiet_start
-from harness.backends.tensorflow_ import import_tensorflow, runtime_facts
-from harness.core.errors import HarnessError, ModelLoadError, UnsafeModelError
-from harness.core.protocols import TensorSpec
+from harness.backends.tensorflow_runtime import import_tensorflow, runtime_facts
+from harness.core.errors import HarnessError, ModelLoadError
+from harness.core.provenance import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from harness.core.protocols import Array, Arrays
+    from harness.core.protocols import Runtime
 
-_MAX_CONFIG = 64 << 20
+_ALLOWED = frozenset({"allow_lambda", "weights"})
 
 
 def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
     """Open a Keras model; batches go through the model's own call, without training.
 
     Args:
-        path: A ``.keras`` or ``.h5`` file that holds a whole model.
-        options: None are known.
+        path: A ``.keras`` or ``.h5`` file of a whole model, or a ``.json`` that
+            `to_json` wrote.
+        options: ``allow_lambda``, names of Lambda layers that may run; ``weights`` of
+            a JSON configuration, relative to its folder (its name and .weights.h5).
 
     Raises:
-        SuiteError: An option is given.
+        SuiteError: An option is unknown, or no weights are named.
         ModelLoadError: The file is missing, broken or holds no whole model.
-        UnsafeModelError: The model has Lambda layers, which are code.
+        UnsafeModelError: The model has code that is not allowed by name, or data
+            outside of its files.
     """
-    Options("keras", options, ())
+    request = Options("keras", options, _ALLOWED)
     require_file(path)
     tf = import_tensorflow()
     with quiet_start():
         import keras
     try:
-        _refuse_lambdas(path)
-        model = keras.saving.load_model(str(path), compile=False, safe_mode=True)
+        model, facts = _load(keras, path, request)
     except HarnessError:
         raise
     except Exception as error:
@@ -57,87 +66,54 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
             f"{path}: the model tells no inputs",
             hint="call the model once before saving it, or save a functional model",
         )
+    called = keras_call(model)
     return LiveSession(
         LoadedModel(
-            inputs=tuple(_spec(tensor.name, tensor) for tensor in model.inputs),
-            outputs=tuple(map(_spec, _output_names(model), model.outputs)),
+            inputs=called.inputs,
+            outputs=called.outputs,
             runtime={
                 "backend": "keras",
                 "version": keras.__version__,
                 "keras_backend": keras.config.backend(),
                 "tensorflow": tf.__version__,
                 **runtime_facts(),
+                **facts,
             },
-            call=_Call(keras, model),
+            call=called.call,
             errors=(tf.errors.OpError, TypeError, ValueError, RuntimeError),
             translate=lambda error: batch_error("keras", str(path), error),
         )
     )
 
 
-class _Call:
-    """Arrays by name -> the model's own structure of inputs, and back."""
-
-    def __init__(self, keras: Any, model: Any) -> None:
-        self._keras = keras
-        self._model = model
-        self._inputs = [tensor.name for tensor in model.inputs]
-        self._outputs = _output_names(model)
-        # A Sequential takes one tensor; a functional model what it was built from.
-        sequential = isinstance(model, keras.Sequential)
-        self._structure = model.inputs[0] if sequential else model.input
-
-    def __call__(self, feeds: Arrays) -> dict[str, Array]:
-        tree, convert = self._keras.tree, self._keras.ops.convert_to_numpy
-        arrays = [feeds[name] for name in self._inputs]
-        structured = tree.pack_sequence_as(self._structure, arrays)
-        answers = tree.flatten(self._model(structured, training=False))
-        pairs = zip(self._outputs, answers, strict=True)
-        return {name: convert(answer) for name, answer in pairs}
-
-
-def _output_names(model: Any) -> list[str]:
-    """Names of the layers that answer: a Keras model has no other output names."""
-    names: list[str] | None = getattr(model, "output_names", None)
-    return [model.layers[-1].name] if names is None else names
+def _load(keras: Any, path: Path, request: Options) -> tuple[Any, Runtime]:
+    """The model, and what the record says of how it was loaded."""
+    allowed = request.names("allow_lambda")
+    facts: Runtime = {"allow_lambda": ", ".join(allowed)} if allowed else {}
+    weights = request.get("weights", str, "")
+    form = form_of(path)
+    if form == "json":
+        model, file = _from_json(keras, path, weights, allowed)
+        # The variant's digest is of the file that it names, which holds no weight.
+        digest = {"weights": file.name, "weights_sha256": sha256_of(file)}
+        return model, {**facts, **digest}
+    if weights:
+        raise request.wrong("weights", weights, "a file of a JSON configuration alone")
+    config = archive_config(path) if form == "archive" else hdf5_config(path)
+    refuse_code(config, path, allowed)
+    safe = not allowed
+    model = keras.saving.load_model(str(path), compile=False, safe_mode=safe)
+    return model, facts
 
 
-def _spec(name: str, tensor: Any) -> TensorSpec:
-    dtype = "str" if tensor.dtype == "string" else str(tensor.dtype)
-    return TensorSpec(name, dtype, tuple(tensor.shape))
-
-
-def _refuse_lambdas(path: Path) -> None:
-    """Refuse what Keras's safe mode refuses, before it reads, in every version."""
-    for name in _lambdas(json.loads(_config(path))):
-        raise UnsafeModelError(
-            f"{path}: layer {name!r} is a Lambda: Python code inside the model file",
-            hint="save the model with a registered layer class in its place",
-        )
-
-
-def _config(path: Path) -> str | bytes:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive, archive.open("config.json") as member:
-            return member.read(_MAX_CONFIG)
-    import h5py
-
-    with h5py.File(path) as file:
-        config: str | bytes | None = file.attrs.get("model_config")
-    if config is None:
-        raise ModelLoadError(
-            f"{path} holds weights and no model",
-            hint="save the whole model: model.save(...), not save_weights(...)",
-        )
-    return config
-
-
-def _lambdas(config: Any) -> Iterator[str]:
-    if isinstance(config, dict):
-        if config.get("class_name") == "Lambda":
-            inner = config.get("config")
-            yield str(inner.get("name") if isinstance(inner, dict) else inner)
-        config = list(config.values())
-    if isinstance(config, list):
-        for item in config:
-            yield from _lambdas(item)
+def _from_json(
+    keras: Any, path: Path, weights: str, allowed: list[str]
+) -> tuple[Any, Path]:
+    config = json_config(path)
+    refuse_code(config, path, allowed)
+    file = weights_of(path, weights)
+    # What it was trained with says nothing of what it answers.
+    config.pop("compile_config", None)
+    model = keras.saving.deserialize_keras_object(config, safe_mode=not allowed)
+    model.load_weights(str(file))
+    return model, file

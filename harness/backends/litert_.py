@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from harness.backends.litert_graphs import choose_graph
 from harness.backends.options import Options
 from harness.backends.sessions import (
     LiveSession,
@@ -17,17 +16,22 @@ from harness.backends.sessions import (
     require_file,
 )
 from harness.backends.stderr import quiet_start
-from harness.core.protocols import TensorSpec
+from harness.core.errors import ModelLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from harness.core.protocols import Array, Arrays, Runtime
+    from harness.core.protocols import Runtime
 
-_ALLOWED = frozenset({"num_threads", "kernels"})
-_KERNELS = {"default": "AUTO", "reference": "BUILTIN_REF"}
-_INTEGERS = (np.int8, np.uint8, np.int16)
+_ALLOWED = frozenset({"kernels", "num_threads", "signature"})
+_KERNELS = {
+    "default": "AUTO",
+    "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "reference": "BUILTIN_REF",
+}
+_FLEX = re.compile(r"Select TensorFlow op.*?\(Flex(\w+)\)", re.DOTALL)
+_CUSTOM = re.compile(r"unresolved custom op: (\w+)")
 
 
 def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
@@ -40,27 +44,34 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
 
     Args:
         path: The file.
-        options: ``num_threads`` (1), ``kernels`` (default, reference: the optimized
-            and the reference kernels answer int8 models differently).
+        options: ``num_threads`` (1); ``kernels``: default (optimized, XNNPACK's where
+            it has them), builtin (optimized without XNNPACK) or reference, which
+            answer int8 models differently; ``signature``, where there are several
+            (serving_default).
 
     Raises:
         SuiteError: An option is unknown or has a wrong value.
-        ModelLoadError: The file is missing, broken or not supported.
+        ModelLoadError: The file is missing or broken, or has operators of TensorFlow
+            or of somebody else.
     """
     request = Options("litert", options, _ALLOWED)
     threads = request.count("num_threads", 1)
     kernels = request.choice("kernels", _KERNELS, "default")
     require_file(path)
     try:
-        graph = _Graph(_interpreter(path, threads, kernels))
+        interpreter = _interpreter(path, threads, kernels)
+        signature = request.get("signature", str, "")
+        graph, signature_name = choose_graph(interpreter, signature, path)
     except (ValueError, RuntimeError) as error:
-        raise load_failure("litert", path, error) from error
+        raise _refused(path, error) from error
+    tensors = [*graph.inputs, *graph.outputs]
     runtime: Runtime = {
         "backend": "litert",
         "version": version("ai-edge-litert"),
         "num_threads": threads,
         "kernels": kernels,
-        **{f"quantized.{t.name}": t.rule for t in graph.tensors if t.quantized},
+        "signature": signature_name,
+        **{f"quantized.{t.name}": t.rule for t in tensors if t.quantized},
     }
     return LiveSession(
         LoadedModel(
@@ -73,94 +84,6 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
             also={t.name: (t.dtype.name,) for t in graph.inputs if t.quantized},
         )
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Tensor:
-    """One input or output of the graph.
-
-    Attributes:
-        name: Of the signature's argument, else the tensor's own.
-        index: In the interpreter.
-        dtype: As the graph takes or gives it.
-        shape: None where a dimension is free.
-        scale: Of a quantized tensor, else 0.
-        zero_point: Likewise.
-    """
-
-    name: str
-    index: int
-    dtype: np.dtype[Any]
-    shape: tuple[int | None, ...]
-    scale: float
-    zero_point: int
-
-    @property
-    def quantized(self) -> bool:
-        return self.scale != 0 and self.dtype in _INTEGERS
-
-    @property
-    def spec(self) -> TensorSpec:
-        text = self.dtype.kind in "SO"
-        dtype = "float32" if self.quantized else "str" if text else self.dtype.name
-        return TensorSpec(self.name, dtype, self.shape)
-
-    @property
-    def rule(self) -> str:
-        return f"{self.dtype.name}, scale {self.scale:g}, zero point {self.zero_point}"
-
-    def to_graph(self, array: Array) -> Array:
-        if array.dtype == self.dtype or not self.quantized:
-            return array
-        scaled = array / np.float32(self.scale)
-        # Half away from zero, the runtime's rounding; numpy's is half to even.
-        rounded = np.trunc(scaled)
-        rounded += np.copysign(np.abs(scaled - rounded) >= 0.5, scaled)
-        limits = np.iinfo(self.dtype)
-        moved: Array = np.clip(rounded + self.zero_point, limits.min, limits.max)
-        return moved.astype(self.dtype)
-
-    def from_graph(self, array: Array) -> Array:
-        if not self.quantized:
-            return array
-        moved = array.astype(np.int32) - self.zero_point
-        return moved.astype(np.float32) * np.float32(self.scale)
-
-
-class _Graph:
-    """The model's main graph, called on arrays by name."""
-
-    def __init__(self, interpreter: Any) -> None:
-        self._interpreter = interpreter
-        names = _signature_names(interpreter)
-        inputs, outputs = interpreter.get_input_details, interpreter.get_output_details
-        self.inputs = [_tensor(detail, names) for detail in inputs()]
-        self.outputs = [_tensor(detail, names) for detail in outputs()]
-        self._shapes: dict[int, tuple[int, ...]] = {}
-
-    @property
-    def tensors(self) -> list[_Tensor]:
-        return [*self.inputs, *self.outputs]
-
-    def __call__(self, feeds: Arrays) -> dict[str, Array]:
-        self._resize({t.index: feeds[t.name].shape for t in self.inputs})
-        for tensor in self.inputs:
-            value = tensor.to_graph(feeds[tensor.name])
-            self._interpreter.set_tensor(tensor.index, value)
-        self._interpreter.invoke()
-        # get_tensor copies, so that the next invoke cannot change what we gave.
-        read = self._interpreter.get_tensor
-        return {t.name: t.from_graph(read(t.index)) for t in self.outputs}
-
-    def _resize(self, shapes: dict[int, tuple[int, ...]]) -> None:
-        if shapes == self._shapes:
-            return
-        # A resize that fails leaves the graph in neither shape.
-        self._shapes = {}
-        for index, shape in shapes.items():
-            self._interpreter.resize_tensor_input(index, shape)
-        self._interpreter.allocate_tensors()
-        self._shapes = shapes
 
 
 def _interpreter(path: Path, threads: int, kernels: str) -> Any:
@@ -177,25 +100,17 @@ def _interpreter(path: Path, threads: int, kernels: str) -> Any:
     return interpreter
 
 
-def _signature_names(interpreter: Any) -> dict[int, str]:
-    """Tensor index -> name of the argument, where the model has one signature."""
-    signatures = list(interpreter.get_signature_list())
-    if len(signatures) != 1:
-        return {}
-    runner = interpreter.get_signature_runner(signatures[0])
-    details = {**runner.get_input_details(), **runner.get_output_details()}
-    return {detail["index"]: name for name, detail in details.items()}
-
-
-def _tensor(detail: Mapping[str, Any], names: Mapping[int, str]) -> _Tensor:
-    scale, zero_point = detail["quantization"]
-    declared = detail["shape_signature"]
-    shape = declared if len(declared) else detail["shape"]
-    return _Tensor(
-        name=names.get(detail["index"], detail["name"]),
-        index=detail["index"],
-        dtype=np.dtype(detail["dtype"]),
-        shape=tuple(None if size < 0 else int(size) for size in shape),
-        scale=float(scale),
-        zero_point=int(zero_point),
-    )
+def _refused(path: Path, error: Exception) -> ModelLoadError:
+    text = str(error)
+    if found := _FLEX.search(text):
+        return ModelLoadError(
+            f"{path} has the operator {found[1]} of TensorFlow itself (Flex{found[1]}),"
+            " which LiteRT does not have",
+            hint="convert with TFLITE_BUILTINS alone, or run the SavedModel instead",
+        )
+    if found := _CUSTOM.search(text):
+        return ModelLoadError(
+            f"{path} has the custom operator {found[1]}, whose code is not in the file",
+            hint="convert with LiteRT's own operators alone",
+        )
+    return load_failure("litert", path, error)

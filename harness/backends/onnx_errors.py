@@ -41,6 +41,9 @@ _SHORT_DATA = re.compile(r"External initializer: (\S+) .*out of bounds", re.DOTA
 _NO_KERNEL = re.compile(
     r"No Op registered for (\S+)|(\S+?)\(-?\d+\) is not a registered"
 )
+_OLD_KERNEL = re.compile(r"Could not find an implementation for (\w+)\((\d+)\) node")
+_LOCALE = re.compile(r"Failed to construct locale with name:([\w.-]+)")
+_SOURCE = re.compile(r"\S*/onnxruntime/\S+\.(?:cc|h):\d+ ")
 _RE_EXPORT = "export the model again for an older opset, or upgrade onnxruntime"
 
 
@@ -79,8 +82,8 @@ def run_error(error: Exception, where: str) -> InferenceError:
 
 
 def plain(error: Exception) -> str:
-    """The runtime's message as one line, without its own error prefix."""
-    text = " ".join(_PREFIX.sub("", str(error)).split())
+    """The runtime's message as one line, without error code and source file."""
+    text = " ".join(_SOURCE.sub("", _PREFIX.sub("", str(error))).split())
     return text or type(error).__name__
 
 
@@ -112,10 +115,25 @@ def _explain_no_kernel(found: re.Match[str]) -> tuple[str, str]:
     return message, "export with standard operators of a supported opset"
 
 
+def _explain_old_kernel(found: re.Match[str]) -> tuple[str, str]:
+    operator, version = found.groups()
+    message = f"this onnxruntime has no kernel for {operator} as of opset {version}"
+    return message, (
+        "convert the model with onnx.version_converter, or export it for a newer opset"
+    )
+
+
+def _explain_locale(found: re.Match[str]) -> tuple[str, str]:
+    message = f"the model asks for the locale {found.group(1)}, not installed here"
+    return message, f"install it, on Debian with locale-gen {found.group(1)}"
+
+
 _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Any]], ...] = (
     (_OPSET, _explain_opset),
     (_IR, _explain_ir),
     (_MISSING_DATA, _explain_missing_data),
     (_SHORT_DATA, _explain_short_data),
     (_NO_KERNEL, _explain_no_kernel),
+    (_OLD_KERNEL, _explain_old_kernel),
+    (_LOCALE, _explain_locale),
 )

@@ -40,11 +40,23 @@ def check_external_data(model: Path | bytes, folder: Path | None) -> None:
         _check_location(location, folder, where)
 
 
-def _check_location(location: str, folder: Path, where: str) -> None:
+def data_files(model: Path) -> tuple[str, ...]:
+    """Locations of a model's external data inside its folder, sorted."""
+    if not _mentions_external_data(model):
+        return ()
+    return tuple(sorted(filter(_is_inside, _locations(model))))
+
+
+def _is_inside(location: str) -> bool:
     # Told from the text alone: a link inside the folder is the user's own doing (so
     # model caches are built), a path that leaves it is the file's.
     inside = Path(os.path.normpath(location))
-    if inside.is_absolute() or inside.parts[0] == os.pardir:
+    return not inside.is_absolute() and inside.parts[:1] != (os.pardir,)
+
+
+def _check_location(location: str, folder: Path, where: str) -> None:
+    inside = Path(os.path.normpath(location))
+    if not _is_inside(location):
         raise UnsafeModelError(
             f"{where}, outside the model's folder {folder}",
             hint="a model may read data beside itself only; save it again with"

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
+from harness.backends.onnx_errors import RUNTIME_ERRORS
 from harness.backends.options import Options
+from harness.core.errors import SuiteError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _LEVELS = {
     "disable": "ORT_DISABLE_ALL",
@@ -21,11 +23,14 @@ _LEVELS = {
 _MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 _ALLOWED = frozenset(
     {
-        *("config", "execution_mode", "graph_optimization_level"),
+        *("config", "enable_cpu_mem_arena", "enable_mem_pattern"),
+        *("execution_mode", "graph_optimization_level"),
         *("inter_op_num_threads", "intra_op_num_threads", "providers"),
     }
 )
 _NO_LOG = 4
+# Providers that drop any option without a word.
+_WITHOUT_OPTIONS = frozenset({"AzureExecutionProvider", "CPUExecutionProvider"})
 
 
 class Request:
@@ -51,12 +56,44 @@ class Request:
             "intra_op_num_threads": intra,
             "inter_op_num_threads": inter,
         }
+        for name in ("enable_cpu_mem_arena", "enable_mem_pattern"):
+            value = options.get(name, bool, True)
+            setattr(self.session, name, value)
+            # Neither changes a number: what is usual need not be told.
+            if not value:
+                self.facts[name] = value
         for key, value in sorted(options.get("config", dict, {}).items()):
-            self.session.add_session_config_entry(key, str(value))
-            self.facts[f"config.{key}"] = str(value)
-        for name, settings in self.providers:
-            for key, value in sorted(settings.items()):
-                self.facts[f"{name}.{key}"] = value
+            self._configure(options, key, str(value))
+
+    def _configure(self, options: Options, key: str, value: str) -> None:
+        try:
+            self.session.add_session_config_entry(key, value)
+        except RUNTIME_ERRORS as error:
+            entry = {key: value}
+            raise options.wrong("config", entry, "entries of onnxruntime") from error
+        self.facts[f"config.{key}"] = value
+
+
+def provider_facts(
+    session: Any, requested: Sequence[tuple[str, Mapping[str, str]]]
+) -> dict[str, str]:
+    """What the session's providers say of the options that were asked of them.
+
+    Raises:
+        SuiteError: A provider knows no such option.
+    """
+    told = session.get_provider_options()
+    facts = {}
+    for name, settings in requested:
+        known = told.get(name, {})
+        for key, value in sorted(settings.items()):
+            if key not in known and (known or name in _WITHOUT_OPTIONS):
+                raise SuiteError(
+                    f"execution provider {name} has no option {key!r}",
+                    hint=f"its options are: {', '.join(sorted(known)) or 'none'}",
+                )
+            facts[f"{name}.{key}"] = str(known.get(key, f"{value} (not confirmed)"))
+    return facts
 
 
 def _providers(options: Options) -> list[tuple[str, dict[str, Any]]]:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
+from harness.backends.onnx_declared import Declared, read_declared
 from harness.backends.onnx_errors import RUNTIME_ERRORS, load_error, run_error
 from harness.backends.onnx_files import check_external_data
-from harness.backends.onnx_options import Request
+from harness.backends.onnx_options import Request, provider_facts
+from harness.backends.onnx_values import input_of, output_of, runner_of
 from harness.backends.sessions import LiveSession, LoadedModel, require_file
 from harness.core.errors import ModelLoadError
-from harness.core.protocols import TensorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from harness.core.protocols import Array, Arrays
 
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
-# onnxruntime's element types whose numpy name is not the same word.
-_DTYPES = {"float": "float32", "double": "float64", "string": "str"}
 
 
 def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
@@ -35,10 +34,12 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
         options: ``providers`` (names, or [name, {option = value}]),
             ``graph_optimization_level`` (disable, basic, extended, layout, all),
             ``intra_op_num_threads``, ``inter_op_num_threads``, ``execution_mode``
-            (sequential, parallel), ``config`` (session configuration entries).
+            (sequential, parallel), ``enable_cpu_mem_arena``, ``enable_mem_pattern``,
+            ``config`` (session configuration entries; which of them there are
+            onnxruntime does not tell).
 
     Raises:
-        SuiteError: An option is unknown or has a wrong value.
+        SuiteError: An option, or one of a provider, is unknown or has a wrong value.
         ModelLoadError: The file is missing, broken or not supported, or a requested
             provider is not there.
         UnsafeModelError: The model keeps data outside its own folder.
@@ -73,32 +74,42 @@ def open_bytes(
 
 def _open(model: str | bytes, where: str, request: Request) -> LiveSession:
     session = _create(model, where, request)
-    outputs = tuple(_spec(value) for value in session.get_outputs())
-    _refuse_non_tensors(outputs, where)
-    names = [spec.name for spec in outputs]
-    run = session.run
+    declared = _declared(session, model)
+    inputs = [input_of(v, declared, where) for v in session.get_inputs()]
+    outputs = [output_of(v, declared, where) for v in session.get_outputs()]
+    run = runner_of(session, inputs, outputs)
 
     def call(feeds: Arrays) -> dict[str, Array]:
         # The binding takes a dict and no other mapping.
-        plain = feeds if type(feeds) is dict else dict(feeds)
-        # Fresh memory at each run: the runtime hands its own over and keeps none.
-        return dict(zip(names, run(names, plain), strict=True))
+        return run(feeds if type(feeds) is dict else dict(feeds))
 
     return LiveSession(
         LoadedModel(
-            inputs=tuple(_spec(value) for value in session.get_inputs()),
-            outputs=outputs,
+            inputs=tuple(value.spec for value in inputs),
+            outputs=tuple(value.spec for value in outputs),
             runtime={
                 "backend": "onnxruntime",
                 "version": onnxruntime.__version__,
                 "providers": ", ".join(session.get_providers()),
                 **request.facts,
+                **provider_facts(session, request.providers),
+                **{
+                    f"{v.spec.name}.{k}": f for v in outputs for k, f in v.facts.items()
+                },
             },
             call=call,
             errors=RUNTIME_ERRORS,
             translate=lambda error: run_error(error, where),
         )
     )
+
+
+def _declared(session: Any, model: str | bytes) -> Declared:
+    """What only the file tells, where something depends on it."""
+    values = [*session.get_inputs(), *session.get_outputs()]
+    if all(value.shape for value in values):
+        return Declared()
+    return read_declared(model if isinstance(model, bytes) else Path(model))
 
 
 def _create(model: str | bytes, where: str, request: Request) -> Any:
@@ -125,22 +136,4 @@ def _verify(
                 f" {', '.join(available)}",
                 hint="name an available provider, or install the onnxruntime build"
                 " that has it",
-            )
-
-
-def _spec(value: Any) -> TensorSpec:
-    """From the runtime's ``tensor(float)`` and shape, where None or a name is free."""
-    element = value.type.removeprefix("tensor(").removesuffix(")")
-    dtype = _DTYPES.get(element, element)
-    # An unknown rank and a scalar both read []; the runtime itself can tell them.
-    return TensorSpec(value.name, dtype, tuple(value.shape) or None)
-
-
-def _refuse_non_tensors(outputs: tuple[TensorSpec, ...], where: str) -> None:
-    for spec in outputs:
-        if "(" in spec.dtype:
-            raise ModelLoadError(
-                f"{where}: output {spec.name!r} is a {spec.dtype}, not a tensor",
-                hint="export the model without ZipMap (skl2onnx: options="
-                '{"zipmap": False})',
             )

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _MAX_FIELDS = 256
+_HEAD = 64
 _FIXED = {1: 8, 5: 4}
 
 
 def top_level_fields(stream: BinaryIO) -> Iterator[tuple[int, int | bytes]]:
     """Field number and value of the first fields.
 
-    A varint's value is an int; any other value is its first byte alone, and the
-    rest is skipped by seeking. Ends silently where the bytes stop being protobuf:
-    that answers the question.
+    A varint's value is an int; any other value is its first 64 bytes, and the rest
+    is skipped by seeking. Ends silently where the bytes stop being protobuf: that
+    answers the question.
     """
     end = stream.seek(0, SEEK_END)
     stream.seek(0)
@@ -37,9 +38,10 @@ def top_level_fields(stream: BinaryIO) -> Iterator[tuple[int, int | bytes]]:
             yield key >> 3, number
             continue
         start = stream.tell()
-        yield key >> 3, stream.read(1)
-        if stream.seek(start + number) >= end:
+        yield key >> 3, stream.read(min(number, _HEAD))
+        if start + number >= end:
             return
+        stream.seek(start + number)
 
 
 def _varint(stream: BinaryIO) -> int | None:

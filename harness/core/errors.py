@@ -13,6 +13,9 @@
         MissingDependencyError          the runtime is not installed
         ModelLoadError                  the runtime refuses the file
         InferenceError                  the runtime fails on a batch
+        WorkerCrashed                   the process that runs a model died
+          WorkerOutOfMemory               it held more memory than it was allowed
+        WorkerTimeout                   it took longer than it was allowed
       UnsafeModelError                a model file asks for what was not allowed
       ComparisonError                 two sets of outputs cannot be held together
         ShapeMismatchError
@@ -93,6 +96,18 @@ class ModelLoadError(BackendError):
 
 class InferenceError(BackendError):
     """The runtime fails on a batch."""
+
+
+class WorkerCrashed(BackendError):
+    """The process that runs a model died: a signal, an exit, a broken reply."""
+
+
+class WorkerOutOfMemory(WorkerCrashed):
+    """The process that runs a model held more memory than it was allowed."""
+
+
+class WorkerTimeout(BackendError):
+    """The process that runs a model took longer than it was allowed."""
 
 
 class UnsafeModelError(HarnessError):

@@ -8,7 +8,17 @@ from typing import Literal
 
 from harness.core.protocols import TensorSpec  # noqa: TC001 likewise
 
-QuantizationScheme = Literal["none", "QDQ", "QOperator", "dynamic", "mixed"]
+QuantizationScheme = Literal[
+    "none",
+    "QDQ",
+    "QOperator",
+    "dynamic",
+    "mixed",
+    "full integer",
+    "weights only",
+    "float16 weights",
+    "fake quantized",
+]
 Granularity = Literal["per tensor", "per channel", "mixed"]
 
 
@@ -19,7 +29,9 @@ class Quantization:
     Attributes:
         scheme: QDQ (float operators between QuantizeLinear and DequantizeLinear),
             QOperator (QLinearConv, ...), dynamic (activations quantized as they
-            come), none, or several of them: mixed.
+            come), none, or several of them: mixed. Forms without such operators:
+            full integer (integer operators from end to end), weights only and
+            float16 weights (widened before use), fake quantized (rounded floats).
         granularity: Of the weights' scales; None where no weight is quantized.
         n_weights: Quantized weight tensors.
     """
@@ -40,6 +52,21 @@ class DataFile:
 
     location: str
     size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One way in which a model can be called.
+
+    Attributes:
+        name: As the file names it ("serving_default").
+        inputs: What must be fed.
+        outputs: What is answered.
+    """
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +92,12 @@ class ModelFacts:
         safety: What a careful person wants to know before loading it.
         portability: Operators that runtimes are known to read in different ways.
         not_read: What this look left out, and why.
+        version: Of the form, as the file declares it; ONNX has `ir_version`.
+        tags: Of a SavedModel's graphs.
+        signatures: Ways to call it, where a form has named ones.
+        value_hints: What the file says of the values that go in and come out:
+            ranges, scales, preprocessing.
+        metadata: What else the writer noted down, key -> text.
     """
 
     path: str
@@ -84,3 +117,8 @@ class ModelFacts:
     safety: tuple[str, ...] = ()
     portability: tuple[str, ...] = ()
     not_read: tuple[str, ...] = ()
+    version: str | None = None
+    tags: tuple[str, ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    value_hints: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)

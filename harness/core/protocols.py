@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    runtime_checkable,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +35,8 @@ class TensorSpec:
 
     Attributes:
         name: Its name.
-        dtype: numpy dtype name ("float32", "int8", "str").
+        dtype: numpy dtype name ("float32", "int8", "str"); "any" where the model
+            does not tell.
         shape: The sample axis included; a str or None where it is free. None as a
             whole when even the rank is unknown.
     """
@@ -79,8 +88,64 @@ class Session(Protocol):
         ...
 
 
-Backend: TypeAlias = Callable[[Path, Mapping[str, object]], Session]
-"""``open_session(path, options)``: raises ModelLoadError, SuiteError (options)."""
+@runtime_checkable
+class WindowSession(Session, Protocol):
+    """A session that answers whole windows by itself, while its caller does other work.
+
+    Windows are collected in the order in which they were begun; two at most may be
+    under way at a time.
+    """
+
+    def arrange(
+        self,
+        inputs: Mapping[str, int | str],
+        outputs: Mapping[str, int | str],
+        batch_size: int | None,
+    ) -> None:
+        """Take and give samples first from now on, whatever the model does.
+
+        Args:
+            inputs: Model input name -> axis of its samples, or "none".
+            outputs: Model output name -> likewise, or "tell".
+            batch_size: Samples that the model must be fed, None where it is free.
+        """
+        ...
+
+    def begin(self, feeds: Arrays, rows: slice, step: int) -> None:
+        """Set out on a window; returns before it is answered.
+
+        Args:
+            feeds: Model input name -> array; axis 0 counts the samples of `rows`.
+                They are copied.
+            rows: Which golden samples these are.
+            step: Samples a batch.
+
+        Raises:
+            InferenceError: A feed cannot be passed on.
+            BackendError: The session has died.
+        """
+        ...
+
+    def collect(self) -> tuple[dict[str, Array], float]:
+        """Wait for the window's answers.
+
+        Returns:
+            Model output name -> array that the caller owns, axis 0 counting samples;
+            and the seconds that the model took.
+
+        Raises:
+            InferenceError: The runtime fails, or answers in another form than asked.
+            WorkerCrashed: The session's process died.
+            WorkerTimeout: A batch took too long.
+        """
+        ...
+
+
+Backend: TypeAlias = Callable[["Path | str", Mapping[str, object]], Session]
+"""``open_session(target, options)``: raises ModelLoadError, SuiteError (options).
+
+The target is the path of a file or folder; for endpoints, which have none, the URL.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,12 +23,14 @@ class LazyEntry:
     Attributes:
         target: ``package.module:attribute``.
         requires: Import names that must be installed.
-        extra: Extra of our distribution that installs them; None for the core.
+        extra: Extra of the distribution that installs them; None for its core.
+        distribution: Where it comes from, ours unless somebody else's is named.
     """
 
     target: str
     requires: tuple[str, ...] = ()
     extra: str | None = None
+    distribution: str = DISTRIBUTION
 
     def missing(self) -> tuple[str, ...]:
         """Required import names that are not installed; imports nothing."""
@@ -37,7 +39,7 @@ class LazyEntry:
     def install_hint(self) -> str:
         """The command that installs what is missing."""
         extra = f"[{self.extra}]" if self.extra else ""
-        return f"pip install '{DISTRIBUTION}{extra}'"
+        return f"pip install '{self.distribution}{extra}'"
 
     def load(self) -> object:
         """Import the target and return it."""
@@ -83,6 +85,21 @@ class Registry(Generic[T]):
             known = ", ".join(self._entries)
             raise KeyError(f"no {self._noun} {name!r}; known are {known}") from None
 
+    def require(self, name: str) -> LazyEntry:
+        """The entry of that name, once it is sure that what it requires is here.
+
+        Raises:
+            KeyError: There is none.
+            MissingDependencyError: Something is not installed.
+        """
+        entry = self.entry(name)
+        if missing := entry.missing():
+            raise MissingDependencyError(
+                f"{self._noun} {name!r} needs {', '.join(missing)}, not installed",
+                hint=entry.install_hint(),
+            )
+        return entry
+
     def get(self, name: str) -> T:
         """Import and return the thing of that name.
 
@@ -91,15 +108,10 @@ class Registry(Generic[T]):
             MissingDependencyError: What it requires is not installed, or cannot be
                 imported.
         """
-        entry = self.entry(name)
-        if missing := entry.missing():
-            raise MissingDependencyError(
-                f"{self._noun} {name!r} needs {', '.join(missing)}, not installed",
-                hint=entry.install_hint(),
-            )
+        entry = self.require(name)
         try:
             return cast("T", entry.load())
-        except ImportError as error:
+        except (ImportError, AttributeError) as error:
             raise MissingDependencyError(
                 f"{self._noun} {name!r} cannot be imported: {error}",
                 hint=f"mend the installation: {entry.install_hint()}",

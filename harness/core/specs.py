@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,23 +14,34 @@ Kind = Literal["original", "converted", "frozen", "optimized", "quantized"]
 Task = Literal["classification", "tensor"]
 Undecided = Literal["warn", "fail"]
 Missing = Literal["skip", "fail"]
+Isolation = Literal["process", "none"]
+Remote = Literal["kserve", "tfserving"]
+BatchAxis: TypeAlias = "int | Literal['none']"
+"""Axis of a model's tensor that counts samples; none where it holds one sample."""
+
+# A crash, a hang or a leak should fail the variant that has it, not the run. Only where
+# systems let memory without a name be handed over, though.
+DEFAULT_ISOLATION: Isolation = "process" if os.name == "posix" else "none"
+"""What suites and pairs of files have unless they say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """Declared preprocessing, applied in this order: transpose, scale, offset, dtype.
+    """Declared preprocessing: transpose, flatten, scale, offset, dtype, in this order.
 
     Attributes:
         scale: Every element is multiplied by it.
         offset: Added after scaling.
         transpose: Axis order as for ``numpy.transpose``; axis 0 (samples) stays.
         dtype: numpy dtype name that the model is fed; None keeps the arithmetic's.
+        flatten: Whether a sample's axes become one, the last one running fastest.
     """
 
     scale: float | None = None
     offset: float | None = None
     transpose: tuple[int, ...] | None = None
     dtype: str | None = None
+    flatten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,17 @@ class VariantSpec:
         outputs: Reference output name -> this variant's output name.
         preprocess: Overrides the golden data's, when declared.
         gate: Only the limits that the suite declares; the rest are defaults.
+        batch_axis: Of all the model's tensors, or model tensor name -> axis; None
+            where nothing is declared, which is axis 0.
+        isolation: Whether it runs in a process of its own. What follows holds for
+            that process, and for nothing where there is none.
+        interpreter: Absolute path of the Python that runs it; None is our own.
+        timeout: Most seconds that a batch may take; None takes the default.
+        load_timeout: Most seconds from start to loaded; None takes the default.
+        memory: Most memory that it may hold, MB (10**6 bytes); None sets no limit.
+        env: Environment variables, over those that are inherited.
+        url: Of an endpoint that runs the model; `path` is then a name under which
+            no file lies.
     """
 
     name: str
@@ -86,6 +109,19 @@ class VariantSpec:
     outputs: Mapping[str, str] = field(default_factory=dict)
     preprocess: Preprocess | None = None
     gate: Mapping[str, float] = field(default_factory=dict)
+    batch_axis: BatchAxis | Mapping[str, BatchAxis] | None = None
+    isolation: Isolation = "none"
+    interpreter: Path | None = None
+    timeout: float | None = None
+    load_timeout: float | None = None
+    memory: int | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    url: str | None = None
+
+    @property
+    def target(self) -> Path | str:
+        """What its backend opens: the URL of an endpoint, else the path."""
+        return self.url or self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +191,11 @@ class RunOptions:
             outputs are not recorded: it is skipped with its reason, or an error.
         only: Names of the candidates to run; empty runs all.
         diagnose: Whether candidates that drift are diagnosed.
+        isolation: Overrides what the suite says; None leaves it. A variant with an
+            interpreter of its own runs in its own process all the same.
     """
 
     missing: Missing = "skip"
     only: tuple[str, ...] = ()
     diagnose: bool = True
+    isolation: Isolation | None = None

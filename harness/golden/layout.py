@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ class Layout:
         class_names: None where there are none.
         notices: What a reader should know.
         digest: Gives the sha256 over the data, hex.
+        whole: Whether the arrays are one sample as they stand.
     """
 
     where: str
@@ -47,6 +49,7 @@ class Layout:
     class_names: tuple[str, ...] | None
     notices: tuple[str, ...]
     digest: Callable[[], str]
+    whole: bool = False
 
     @property
     def columns(self) -> list[Column]:
@@ -97,9 +100,12 @@ def folder_layout(folder: Path) -> tuple[Layout, ShardSet]:
 def file_layout(path: Path) -> tuple[Layout, ShardSet]:
     """One ``.npz`` or ``.npy`` file.
 
+    Arrays whose first axes differ, with no labels or names of samples to count by,
+    are one sample as they stand: a sequence and its initial state, say.
+
     Raises:
         MissingGoldenError: The file or samples are not there.
-        GoldenError: It cannot be read, or its arrays are of unequal length.
+        GoldenError: It cannot be read, or it has not as many labels as samples.
     """
     with ArrayFile(path) as file:
         headers = {name: file.header(name) for name in file.names}
@@ -108,6 +114,8 @@ def file_layout(path: Path) -> tuple[Layout, ShardSet]:
     label = next((key for key in LABEL_KEYS if key in headers), None)
     sample_id = _SAMPLE_ID if _SAMPLE_ID in headers else None
     free = {n: h for n, h in headers.items() if n != class_key and not _is_known(n)}
+    if label is None and sample_id is None and _differ(free):
+        return _whole_layout(path, free, names)
     count = _count(headers, [label, sample_id], free, path)
     _require_samples(count, path)
     inputs = {n: h for n, h in free.items() if h.shape[:1] == (count,)}
@@ -125,6 +133,32 @@ def file_layout(path: Path) -> tuple[Layout, ShardSet]:
         digest=_digested(path),
     )
     return layout, ShardSet([Shard(path, count)])
+
+
+def _whole_layout(
+    path: Path, arrays: Mapping[str, ArrayHeader], names: tuple[str, ...] | None
+) -> tuple[Layout, ShardSet]:
+    _require_samples(min(math.prod(header.shape) for header in arrays.values()), path)
+    shown = ", ".join(f"{name} {header.shape}" for name, header in arrays.items())
+    notice = (
+        f"golden arrays have different first axes ({shown}):"
+        " together they are one sample as it stands"
+    )
+    layout = Layout(
+        where=str(path),
+        inputs=tuple(Column(n, h.dtype, h.shape) for n, h in arrays.items()),
+        label=None,
+        sample_id=None,
+        class_names=names,
+        notices=(notice,),
+        digest=_digested(path),
+        whole=True,
+    )
+    return layout, ShardSet([Shard(path, 1)])
+
+
+def _differ(arrays: Mapping[str, ArrayHeader]) -> bool:
+    return len({header.shape[0] for header in arrays.values() if header.shape}) > 1
 
 
 def with_classes(layout: Layout, file: Path) -> Layout:

@@ -169,13 +169,14 @@ class ArrayFile:
             return stream.header
 
     def read(self, name: str) -> Array:
-        """One whole array, not a scalar; for small ones, such as class names.
+        """One whole array; for small ones, such as class names.
 
         Raises:
             GoldenError: As for `open`.
         """
         with closing(self.open(name)) as stream:
-            return stream.read(stream.header.shape[0])
+            shape = stream.header.shape
+            return stream.read(shape[0] if shape else 1).reshape(shape)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

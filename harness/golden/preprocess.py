@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def prepare(array: Array, preprocess: Preprocess) -> Array:
-    """Transpose, scale, offset and cast golden samples, in this order.
+    """Transpose, flatten, scale, offset and cast golden samples, in this order.
 
     Arithmetic runs in the array's own float type; integers and booleans become
     float32 first, so that float64 is there only where data or dtype say so. A cast
@@ -34,6 +35,8 @@ def prepare(array: Array, preprocess: Preprocess) -> Array:
     """
     if preprocess.transpose is not None:
         array = np.ascontiguousarray(_transposed(array, preprocess.transpose))
+    if preprocess.flatten:
+        array = array.reshape(len(array), math.prod(array.shape[1:]))
     if preprocess.scale is not None or preprocess.offset is not None:
         array = _affine(array, preprocess)
     if preprocess.dtype is None:
@@ -41,9 +44,18 @@ def prepare(array: Array, preprocess: Preprocess) -> Array:
     return _cast(array, _dtype(preprocess.dtype))
 
 
+def prepared_rank(rank: int, preprocess: Preprocess) -> int:
+    """Axes of a prepared array, from those of the golden one."""
+    return 2 if preprocess.flatten else rank
+
+
 def preprocess_digest(preprocess: Preprocess) -> str:
     """Hex sha256 over what is declared."""
-    return digest_of(to_json(preprocess))
+    declared = to_json(preprocess)
+    if not preprocess.flatten:
+        # Recordings from before there was this step are of the same preprocessing.
+        del declared["flatten"]
+    return digest_of(declared)
 
 
 def _transposed(array: Array, axes: tuple[int, ...]) -> Array:

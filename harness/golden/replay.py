@@ -69,7 +69,7 @@ class ReplaySession:
     ) -> None:
         self.inputs: tuple[TensorSpec, ...] = ()
         self.outputs = tuple(
-            TensorSpec(c.name, c.dtype.name, (None, *c.shape)) for c in columns
+            TensorSpec(c.name, c.dtype_name, (None, *c.shape)) for c in columns
         )
         self.runtime = runtime
         self.batch_size: int | None = None

@@ -60,6 +60,11 @@ class Column:
         """Bytes of one row."""
         return self.dtype.itemsize * math.prod(self.shape)
 
+    @property
+    def dtype_name(self) -> str:
+        """The dtype as specs name it: numpy's name, "str" for any text."""
+        return "str" if self.dtype.kind == "U" else self.dtype.name
+
 
 class ShardSet:
     """Shards in order; the digest of each is checked once, before its rows are read.
@@ -132,7 +137,7 @@ class RowReader:
                 self._read_into(parts, stop)
             undo.pop_all()
         return {
-            column.name: _native(part[0] if len(part) == 1 else np.concatenate(part))
+            column.name: native(part[0] if len(part) == 1 else np.concatenate(part))
             for column, part in zip(self._columns, parts, strict=True)
         }
 
@@ -202,7 +207,7 @@ def _check_column(shard: Shard, column: Column, found: ArrayHeader) -> None:
         )
 
 
-def _native(array: Array) -> Array:
-    """In this machine's byte order: runtimes read memory, not dtypes."""
+def native(array: Array) -> Array:
+    """The array in this machine's byte order: runtimes read memory, not dtypes."""
     native = array.dtype.newbyteorder("=")
     return array if array.dtype == native else array.astype(native)

@@ -12,7 +12,7 @@ from harness.core.protocols import GoldenChunk, TensorSpec
 from harness.golden.labelled import LabelledGolden
 from harness.golden.labels import Labels
 from harness.golden.layout import file_layout, folder_layout, with_classes
-from harness.golden.rows import RowReader, block_rows
+from harness.golden.rows import RowReader, block_rows, native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,8 +90,27 @@ class ShardedGolden:
             )
 
     def _spec(self, column: Column) -> TensorSpec:
-        dtype = "str" if column.dtype.kind == "U" else column.dtype.name
-        return TensorSpec(column.name, dtype, (self.n_samples, *column.shape))
+        return TensorSpec(
+            column.name, column.dtype_name, (self.n_samples, *column.shape)
+        )
+
+
+class WholeGolden(ShardedGolden):
+    """One sample as it stands: arrays whose first axes differ; see `ShardedGolden`."""
+
+    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
+        """The one sample, behind a sample axis of its own.
+
+        Raises:
+            ValueError: `rows` is less than 1.
+            GoldenError: The file is damaged.
+        """
+        if rows < 1:
+            raise ValueError(f"a chunk has at least one row, not {rows}")
+        with self._shards.open(0) as file:
+            names = [column.name for column in self._layout.inputs]
+            inputs = {name: native(file.read(name))[np.newaxis] for name in names}
+        yield GoldenChunk(slice(0, 1), inputs, None, None)
 
 
 def open_golden(spec: GoldenSpec) -> GoldenSource:
@@ -116,5 +135,5 @@ def open_golden(spec: GoldenSpec) -> GoldenSource:
         )
     if spec.classes is not None:
         layout = with_classes(layout, spec.classes)
-    source = ShardedGolden(layout, shards)
+    source = (WholeGolden if layout.whole else ShardedGolden)(layout, shards)
     return source if spec.labels is None else LabelledGolden(source, spec.labels)

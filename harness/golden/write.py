@@ -103,7 +103,8 @@ def write_shard(folder: Path, index: int, arrays: Arrays) -> ShardRecord:
 
 def array_record(name: str, array: Array) -> ArrayRecord:
     """What a manifest records of an array; axis 0 counts samples."""
-    dtype = array.dtype.str if array.dtype.kind == "U" else array.dtype.name
+    # Text is as wide as its longest word, which the next batch need not hold.
+    dtype = "str" if array.dtype.kind == "U" else array.dtype.name
     return ArrayRecord(name, dtype, array.shape[1:])
 
 
@@ -117,7 +118,8 @@ def _write_member(archive: zipfile.ZipFile, name: str, array: Array) -> None:
     info.create_system, info.external_attr = _UNIX, _MODE
     # Sizes beyond 4 GiB need the long form, and it must not depend on the size.
     with archive.open(info, "w", force_zip64=True) as member:
-        npy.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+        # Not ascontiguousarray: it gives a scalar an axis.
+        npy.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
 
 
 def _common_length(arrays: Arrays) -> int:

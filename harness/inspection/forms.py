@@ -1,115 +1,90 @@
-"""Forms of model files, told by their bytes, and what each tells of itself."""
+"""What each form of model file tells of itself: one inspector a form, by its name."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TypeAlias
 
-from harness.core.errors import ModelLoadError, UnsupportedFormatError
+from harness.core.errors import ModelLoadError
 from harness.core.model_facts import ModelFacts
 from harness.core.provenance import sha256_of, size_of
-from harness.inspection.archives import inspect_archive
+from harness.core.registry import LazyEntry, Registry
+from harness.inspection.malformed import Malformed
 
-if TYPE_CHECKING:
-    from pathlib import Path
+Inspector: TypeAlias = Callable[[Path, ModelFacts], ModelFacts]
+"""``inspect(path, facts)``: the facts, with what the form tells filled in."""
 
-_NOT_READ = "operators, inputs, outputs and weights: this form is not read yet"
-_PICKLE = (
-    "it is a pickle, which can run any code when it is loaded: load it with"
-    " weights_only=True, or convert it where you trust it"
+_UNREAD = "operators, inputs, outputs and weights: this form is not read"
+# Form -> what it is called, and its inspector inside of this package.
+_FORMS = {
+    "caffe": ("Caffe network", "caffe_:inspect_prototxt"),
+    "caffemodel": ("Caffe weights", "caffe_:inspect_caffemodel"),
+    "checkpoint": ("TensorFlow checkpoint", "checkpoint_:inspect_checkpoint"),
+    "coreml": ("Core ML", "coreml_:inspect_model"),
+    "coreml-package": ("Core ML package", "coreml_:inspect_package"),
+    "darknet": ("Darknet network", "darknet_:inspect_cfg"),
+    "darknet-weights": ("Darknet weights", "darknet_:inspect_weights"),
+    "exported-program": ("PyTorch exported program", "exported_:inspect_exported"),
+    "graphdef": ("GraphDef", "graphdef_:inspect_graphdef"),
+    "graphdef-text": ("GraphDef as text", "graphdef_:inspect_text"),
+    "hdf5": ("HDF5", "keras_:inspect_hdf5"),
+    "keras": ("Keras archive", "keras_:inspect_archive"),
+    "keras-json": ("Keras configuration", "keras_:inspect_json"),
+    "litert": ("LiteRT", "litert_:inspect_litert"),
+    "metagraph": ("TensorFlow MetaGraph", "savedmodel_:inspect_metagraph"),
+    "npy": ("numpy array", "arrays_:inspect_npy"),
+    "npz": ("numpy arrays", "arrays_:inspect_npz"),
+    "oneflow": ("OneFlow snapshot", "weight_dumps:inspect_oneflow"),
+    "onnx": ("ONNX", "onnx_:inspect_onnx"),
+    "openvino": ("OpenVINO", "openvino_:inspect_openvino"),
+    "ort": ("ORT", "ort_:inspect_ort"),
+    "pickle": ("pickle", "skops_:inspect_pickle"),
+    "recording": ("recorded outputs", "arrays_:inspect_recording"),
+    "safetensors": ("safetensors", "safetensors_:inspect_safetensors"),
+    "savedmodel": ("SavedModel", "savedmodel_:inspect_savedmodel"),
+    "skops": ("skops archive", "skops_:inspect_skops"),
+    "state-dict": ("PyTorch state", "torch_:inspect_state"),
+    "state-dict-old": ("PyTorch state before 1.6", "torch_:inspect_old_state"),
+    "tensorrt-engine": ("TensorRT engine", "weight_dumps:inspect_engine"),
+    "tensorrt-weights": ("TensorRT weight dump", "weight_dumps:inspect_dump"),
+    "torchscript": ("TorchScript", "torchscript_:inspect_torchscript"),
+}
+INSPECTORS: Registry[Inspector] = Registry(
+    "inspector",
+    {
+        form: LazyEntry(f"harness.inspection.{target}")
+        for form, (_, target) in _FORMS.items()
+    },
 )
-# (offset, magic) -> form
-_MAGIC = {
-    (4, b"TFL3"): "TFLite",
-    (4, b"ORTM"): "ORT",
-    (0, b"\x89HDF\r\n\x1a\n"): "HDF5",
-    (0, b"PK\x03\x04"): "archive",
-    (0, b"\x80\x02"): "pickle",
-    (0, b"\x80\x04"): "pickle",
-}
-# Suffix -> forms that it promises, the first one for files without a mark.
-_SUFFIXES = {
-    ".h5": ("HDF5",),
-    ".hdf5": ("HDF5",),
-    ".keras": ("archive",),
-    ".onnx": ("ONNX",),
-    ".ort": ("ORT",),
-    ".pb": ("GraphDef", "ONNX"),
-    ".pt": ("archive", "pickle"),
-    ".pt2": ("archive",),
-    ".pth": ("archive", "pickle"),
-    ".tflite": ("TFLite",),
-}
-_UNMARKED = frozenset({"GraphDef", "ONNX"})
 
 
-def inspect_model(path: Path) -> ModelFacts:
-    """Facts of a model file or SavedModel folder.
+def inspect_model(path: Path, form: str) -> ModelFacts:
+    """Facts of a model's file or folder; none of it is run.
 
-    An ONNX model is read in full but for its data files; of other forms only what a
-    look without their framework tells: `ModelFacts.not_read` says what is missing.
+    Args:
+        path: The file or folder, or the prefix of a checkpoint.
+        form: Name of its form, as it was detected.
 
     Raises:
-        ModelLoadError: The file is missing or cut short, or its bytes are not of the
-            form that its suffix promises.
-        UnsupportedFormatError: No form of model is recognised.
+        ModelLoadError: It is missing, cut short or damaged.
+        UnsafeModelError: It is an archive out of all bounds.
     """
+    title = _FORMS[form][0] if form in _FORMS else form
     try:
-        form = _form_of(path)
-        facts = ModelFacts(str(path), form, size_of(path), sha256_of(path))
+        whole = path if path.exists() else path.with_name(f"{path.name}.index")
+        facts = ModelFacts(str(path), title, size_of(whole), sha256_of(whole))
+        if form not in INSPECTORS:
+            return replace(facts, not_read=(_UNREAD,))
+        return INSPECTORS.get(form)(path, facts)
+    except Malformed as error:
+        raise ModelLoadError(
+            f"{path} is no whole {title}: {error}",
+            hint="export or copy the model again; it may have been cut short",
+        ) from error
     except OSError as error:
         raise ModelLoadError(
             f"cannot read {path}: {error.strerror or error}",
             hint="check the path of the model",
         ) from error
-    if form == "ONNX":
-        # onnx is slow to import, and no other form needs it.
-        from harness.inspection.onnx_ import inspect_onnx
-
-        return inspect_onnx(path, facts)
-    if form == "archive":
-        return inspect_archive(path, facts)
-    safety = (_PICKLE,) if form == "pickle" else ()
-    return replace(facts, safety=safety, not_read=(_NOT_READ,))
-
-
-def _form_of(path: Path) -> str:
-    if path.is_dir():
-        return _form_of_folder(path)
-    with path.open("rb") as stream:
-        head = stream.read(16)
-    marked = [form for (at, mark), form in _MAGIC.items() if head[at:].startswith(mark)]
-    promised = _SUFFIXES.get(path.suffix.lower(), ())
-    if not marked and promised and promised[0] in _UNMARKED:
-        return promised[0]
-    if not marked:
-        raise _unknown(path, promised)
-    if promised and marked[0] not in promised:
-        raise ModelLoadError(
-            f"{path} has the suffix {path.suffix}, but its bytes are of another"
-            f" form: {marked[0]}",
-            hint="give the file the suffix of what it is",
-        )
-    return marked[0]
-
-
-def _form_of_folder(path: Path) -> str:
-    if (path / "saved_model.pb").is_file():
-        return "SavedModel"
-    raise UnsupportedFormatError(
-        f"{path} is a folder without saved_model.pb",
-        hint="name a model file, or the folder of a TensorFlow SavedModel",
-    )
-
-
-def _unknown(path: Path, promised: tuple[str, ...]) -> Exception:
-    if promised:
-        return ModelLoadError(
-            f"{path} has the suffix {path.suffix}, but its first bytes are not those of"
-            f" such a file",
-            hint="export or copy the model again; it may have been cut short",
-        )
-    return UnsupportedFormatError(
-        f"{path} is of no form that is known here",
-        hint=f"known suffixes are {', '.join(sorted(_SUFFIXES))}",
-    )

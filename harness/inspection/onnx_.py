@@ -50,6 +50,7 @@ def inspect_onnx(path: Path, facts: ModelFacts) -> ModelFacts:
         safety=(*unsafe, *safety_notes(model)),
         portability=portability_notes(model),
         not_read=_not_read(model),
+        metadata={entry.key: entry.value for entry in proto.metadata_props},
     )
 
 

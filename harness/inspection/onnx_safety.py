@@ -13,11 +13,15 @@ from harness.core.model_facts import DataFile
 from harness.inspection.onnx_graphs import named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from onnx import FunctionProto
 
     from harness.inspection.onnx_graphs import OnnxModel
 
+_MAX_UNFOLDED = 10_000_000
+_MAX_CALLS = 500
 # Domains that onnxruntime itself implements.
 _KNOWN_DOMAINS = ("", "ai.onnx", "com.microsoft", "com.ms.internal")
 
@@ -49,7 +53,7 @@ def data_files(
 
 def safety_notes(model: OnnxModel) -> tuple[str, ...]:
     """One line each, none where there is nothing to say."""
-    notes = (_custom_operators, _versions, _order, _functions)
+    notes = (_custom_operators, _versions, _order, _functions, _unfolding)
     return tuple(line for note in notes for line in note(model))
 
 
@@ -111,3 +115,43 @@ def _functions(model: OnnxModel) -> Iterator[str]:
     if count := len(model.proto.functions):
         names = ", ".join(sorted(f.name for f in model.proto.functions)[:5])
         yield f"{count} local functions ({names}): some tools do not look inside"
+
+
+def _unfolding(model: OnnxModel) -> Iterator[str]:
+    """Functions that call functions, doubling each time, unfold to any size."""
+    functions = {(f.domain, f.name): f for f in model.proto.functions}
+    sizes: dict[tuple[str, str], int] = {}
+    for start in functions:
+        if not _measure(start, functions, sizes):
+            yield f"the local function {start[1]} calls itself, or calls too deep"
+            return
+    total = sum(sizes.get((node.domain, node.op_type), 1) for node in model.nodes)
+    if total > _MAX_UNFOLDED:
+        yield f"local functions unfold to {_readable(total)} nodes in a runtime"
+
+
+def _measure(
+    start: tuple[str, str],
+    functions: Mapping[tuple[str, str], FunctionProto],
+    sizes: dict[tuple[str, str], int],
+) -> bool:
+    """Nodes of a function with those that it calls unfolded; False in a circle."""
+    waiting = [start]
+    while waiting:
+        if len(waiting) > _MAX_CALLS:
+            return False
+        name = waiting[-1]
+        calls = [(node.domain, node.op_type) for node in functions[name].node]
+        unknown = [c for c in calls if c in functions and c not in sizes]
+        if not unknown:
+            sizes[name] = sum(sizes.get(call, 1) for call in calls)
+            waiting.pop()
+        elif unknown[0] in waiting:
+            return False
+        else:
+            waiting.append(unknown[0])
+    return True
+
+
+def _readable(count: int) -> str:
+    return f"{count:,}" if count < 10**15 else f"10^{len(str(count)) - 1}"

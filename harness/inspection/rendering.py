@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from harness.core.model_facts import ModelFacts, Quantization
+    from harness.core.model_facts import ModelFacts, Quantization, Signature
     from harness.core.protocols import TensorSpec
 
 _WIDTH = 80
@@ -32,19 +32,27 @@ def _rows(facts: ModelFacts) -> Iterator[tuple[str, str]]:
     yield "sha256", facts.sha256
     if facts.producer:
         yield "written by", facts.producer
+    if facts.version:
+        yield "version", facts.version
+    if facts.tags:
+        yield "tags", ", ".join(facts.tags)
     if facts.ir_version is not None:
         yield "opsets", f"{_pairs(facts.opset_imports)} (IR {facts.ir_version})"
     yield from _several("inputs", map(_tensor, facts.inputs))
     yield from _several("outputs", map(_tensor, facts.outputs))
+    yield from _several("signatures", map(_signature, facts.signatures))
+    yield from _several("values", facts.value_hints)
     if facts.operators:
         yield "operators", _pairs(facts.operators, f"{_UNBROKEN}x")
     yield from _weights(facts)
     yield from _several("data files", _data_files(facts))
     # Where nothing was looked at, silence must not read as "nothing found".
-    safe = ("nothing found",) if facts.operators else ()
-    portable = ("nothing found",) if facts.ir_version is not None else ()
+    nothing = ("nothing found",)
+    safe = nothing if facts.operators or facts.n_parameters is not None else ()
+    portable = nothing if facts.operators else ()
     yield from _several("safety", facts.safety or safe)
     yield from _several("portability", facts.portability or portable)
+    yield from _several("noted", (f"{k}: {v}" for k, v in facts.metadata.items()))
     yield from _several("not read", facts.not_read)
 
 
@@ -75,6 +83,12 @@ def _tensor(spec: TensorSpec) -> str:
         return f"{spec.name}  {spec.dtype}, any shape"
     lengths = ", ".join("?" if n is None else str(n) for n in spec.shape)
     return f"{spec.name}  {spec.dtype} [{lengths}]"
+
+
+def _signature(signature: Signature) -> str:
+    sides = (signature.inputs, signature.outputs)
+    fed, answered = (", ".join(map(_tensor, side)) or "nothing" for side in sides)
+    return f"{signature.name}: {fed} -> {answered}"
 
 
 def _pairs(values: Mapping[str, int], sign: str = _UNBROKEN) -> str:

@@ -15,7 +15,7 @@ from harness.golden.preprocess import preprocess_digest
 from harness.golden.source import open_golden
 from harness.pipeline.comparing import run_pass
 from harness.pipeline.explaining import graph_is_read, may_speak
-from harness.pipeline.opening import Opened, open_variant
+from harness.pipeline.opening import Opened, Opening, isolated, open_variant
 from harness.pipeline.results import judged, study
 from harness.suite import load_suite
 
@@ -50,6 +50,7 @@ def evaluate(
     """
     options = options or RunOptions()
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
+    suite = isolated(suite, options.isolation)
     started = datetime.now(UTC)
     source = open_golden(suite.golden)
     with ExitStack() as stack:
@@ -93,12 +94,17 @@ def _open_all(
 ) -> dict[str, Opened]:
     wanted = _wanted(suite, options)
     cast = {}
+    openings = {}
     for spec in suite.variants:
         if spec.name in wanted:
-            opened = open_variant(suite, spec, source, options.missing)
-            if opened.predictor is not None:
-                stack.callback(opened.predictor.close)
-            cast[spec.name] = opened
+            openings[spec.name] = Opening(spec)
+            stack.callback(openings[spec.name].close)
+    for name, opening in openings.items():
+        spec = suite.variant(name)
+        opened = open_variant(suite, spec, source, options.missing, opening)
+        if opened.predictor is not None:
+            stack.callback(opened.predictor.close)
+        cast[name] = opened
     _require_reference(cast[suite.reference])
     return cast
 

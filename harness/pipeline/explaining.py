@@ -90,7 +90,8 @@ def weigh(spec: VariantSpec, speaker: VariantSpec | None) -> Weighed:
     """
     reader = reader_for(spec.path) if spec.path.exists() else None
     if reader is None:
-        return Weighed(reason="weights of this form are not read yet")
+        shown = "weights of this form are not read yet"
+        return Weighed(reason="an endpoint shows no weights" if spec.url else shown)
     statistics = tuple(describe(tensor) for tensor in reader(spec.path))
     if speaker is None:
         return Weighed(statistics, None, "no variant speaks for the reference")

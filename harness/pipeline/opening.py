@@ -6,21 +6,25 @@ command that installs it; one that cannot be loaded is an error. Neither is pass
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.backends.detect import detect
+from harness.backends.model_files import model_digest, model_files
 from harness.backends.table import BACKENDS
 from harness.core.errors import (
     ChecksumError,
     HarnessError,
     MissingDependencyError,
     SuiteError,
+    WorkerCrashed,
+    WorkerTimeout,
 )
-from harness.core.provenance import sha256_of
-from harness.golden.preprocess import prepare, preprocess_digest
-from harness.run import Predictor, bind_inputs
+from harness.core.provenance import digest_of
+from harness.golden.preprocess import prepare, prepared_rank, preprocess_digest
+from harness.run import Predictor, bind_inputs, find_axes, sample_first
+from harness.run.isolation import Launch, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
 
     from harness.core.protocols import GoldenSource, Session
     from harness.core.results import Status
-    from harness.core.specs import Missing, Preprocess, Suite, VariantSpec
+    from harness.core.specs import Isolation, Missing, Preprocess, Suite, VariantSpec
+    from harness.run.isolation import Starting
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -52,24 +57,126 @@ class Opened:
     predictor: Predictor | None = None
 
 
+class Opening:
+    """A variant on its way: what has a process of its own loads while others do.
+
+    Args:
+        spec: As the suite declares it.
+
+    Attributes:
+        backend: Name of its backend, None where nobody knows the file.
+    """
+
+    def __init__(self, spec: VariantSpec) -> None:
+        self.backend = spec.backend
+        self._spec = spec
+        self._starting: Starting | None = None
+        self._error: HarnessError | None = None
+        try:
+            self.backend = self._known(spec.backend or detect(spec.path))
+            # A recording is read by us, and an endpoint runs elsewhere: neither has
+            # anything here that could crash.
+            ours = self.backend == "replay" or spec.url is not None
+            if spec.isolation == "process" and not ours:
+                # Another interpreter has packages of its own, and tells of them.
+                known = BACKENDS.entry if spec.interpreter else BACKENDS.require
+                backend = (self.backend, known(self.backend))
+                self._starting = start(launch(spec), backend, spec.path, spec.options)
+        except HarnessError as error:
+            self._error = error
+
+    def session(self) -> Session:
+        """The loaded model.
+
+        Raises:
+            SuiteError: The suite declares what the backend does not know.
+            BackendError: The model cannot be run.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._starting is not None:
+            return self._starting.session()
+        assert self.backend is not None  # or there was an error
+        return BACKENDS.get(self.backend)(self._spec.target, self._spec.options)
+
+    def close(self) -> None:
+        """End its process, where it has one; a second call does nothing."""
+        if self._starting is not None:
+            self._starting.close()
+
+    def _known(self, backend: str) -> str:
+        if backend in BACKENDS:
+            return backend
+        raise SuiteError(
+            f"variant {self._spec.name!r}: no backend {backend!r}",
+            hint=f"known backends are {', '.join(BACKENDS)}",
+        )
+
+
 def open_variant(
-    suite: Suite, spec: VariantSpec, source: GoldenSource, missing: Missing
+    suite: Suite,
+    spec: VariantSpec,
+    source: GoldenSource,
+    missing: Missing,
+    opening: Opening | None = None,
 ) -> Opened:
     """Open one variant.
+
+    Args:
+        suite: What was asked.
+        spec: The variant.
+        source: The golden data.
+        missing: What becomes of a variant whose runtime is not installed.
+        opening: Where it is on its way already.
 
     Raises:
         SuiteError: The suite declares what the model or the backend does not know.
     """
-    backend = spec.backend
+    opening = opening or Opening(spec)
     try:
-        backend = backend or detect(spec.path)
-        return _open_live(suite, spec, source, backend)
+        return _open_live(suite, spec, source, opening)
     except MissingDependencyError as error:
-        return _open_recorded(suite, spec, source, missing, (backend, error))
+        failed = (opening.backend, error)
+        return _open_recorded(suite, spec, source, missing, failed)
     except SuiteError:
         raise
     except HarnessError as error:
-        return Opened(spec, backend, "error", str(error))
+        return Opened(spec, opening.backend, status_of(error), str(error))
+
+
+def launch(spec: VariantSpec) -> Launch:
+    """How the process of a variant is started."""
+    return Launch(
+        name=spec.name,
+        interpreter=spec.interpreter,
+        timeout=spec.timeout,
+        load_timeout=spec.load_timeout,
+        memory=spec.memory,
+        env=spec.env,
+    )
+
+
+def isolated(suite: Suite, isolation: Isolation | None) -> Suite:
+    """The suite with every variant's isolation overridden; None leaves it.
+
+    A variant with an interpreter of its own cannot run in our process.
+    """
+    if isolation is None:
+        return suite
+    return replace(
+        suite,
+        variants=tuple(
+            spec if spec.interpreter else replace(spec, isolation=isolation)
+            for spec in suite.variants
+        ),
+    )
+
+
+def status_of(error: HarnessError) -> Status:
+    """What a failure makes of a variant."""
+    if isinstance(error, WorkerTimeout):
+        return "timeout"
+    return "crashed" if isinstance(error, WorkerCrashed) else "error"
 
 
 def preprocess_of(suite: Suite, spec: VariantSpec) -> Preprocess:
@@ -87,7 +194,20 @@ def predictor_for(
             another batch size than the suite declares.
     """
     bound = bind_inputs(source.inputs, session.inputs, spec.inputs, spec.name)
-    feed = partial(prepare, preprocess=preprocess_of(suite, spec))
+    preprocess = preprocess_of(suite, spec)
+    feed = partial(prepare, preprocess=preprocess)
+    ranks = {
+        bound[array.name]: prepared_rank(len(array.shape or ()), preprocess)
+        for array in source.inputs
+        if array.name in bound
+    }
+    try:
+        axes = find_axes(session, ranks, spec.batch_axis, spec.batch_size)
+    except SuiteError as error:
+        raise SuiteError(
+            f"variant {spec.name!r}: {error.message}", hint=error.hint
+        ) from error
+    session = sample_first(session, axes)
     own = session.batch_size
     if own is not None and spec.batch_size not in (None, own):
         raise SuiteError(
@@ -100,22 +220,16 @@ def predictor_for(
 
 
 def _open_live(
-    suite: Suite, spec: VariantSpec, source: GoldenSource, backend: str
+    suite: Suite, spec: VariantSpec, source: GoldenSource, opening: Opening
 ) -> Opened:
-    if backend not in BACKENDS:
-        known = ", ".join(BACKENDS)
-        raise SuiteError(
-            f"variant {spec.name!r}: no backend {backend!r}",
-            hint=f"known backends are {known}",
-        )
-    session = BACKENDS.get(backend)(spec.path, spec.options)
+    session = opening.session()
     try:
         predictor = predictor_for(suite, spec, source, session)
     except HarnessError:
         session.close()
         raise
-    status: Status = "replayed" if backend == "replay" else "ran"
-    return Opened(spec, backend, status, None, predictor)
+    status: Status = "replayed" if opening.backend == "replay" else "ran"
+    return Opened(spec, opening.backend, status, None, predictor)
 
 
 def _open_recorded(
@@ -148,6 +262,17 @@ def recording_of(suite: Suite, spec: VariantSpec) -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def digest_of_model(spec: VariantSpec) -> str:
+    """sha256 over the model's bytes; of an endpoint, over its URL.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if spec.url is not None:
+        return digest_of(spec.url)
+    return model_digest(spec.path, spec.options)
+
+
 def _verify_recording(
     recorded: Mapping[str, object],
     suite: Suite,
@@ -159,8 +284,8 @@ def _verify_recording(
         "data_digest": source.digest,
         "preprocess_digest": preprocess_digest(preprocess_of(suite, spec)),
     }
-    if spec.path.exists():
-        current["model_sha256"] = sha256_of(spec.path)
+    if spec.url is not None or model_files(spec.path, spec.options):
+        current["model_sha256"] = digest_of_model(spec)
     for key, value in current.items():
         if recorded.get(key) != value:
             raise ChecksumError(

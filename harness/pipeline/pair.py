@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.core.specs import GoldenSpec, Preprocess, RunOptions, Suite, VariantSpec
+from harness.backends.detect import detect_form
+from harness.core.specs import (
+    DEFAULT_ISOLATION,
+    GoldenSpec,
+    Preprocess,
+    RunOptions,
+    Suite,
+    VariantSpec,
+)
 from harness.golden.source import open_golden
 from harness.inspection import inspect_model
 from harness.pipeline.evaluation import evaluate
@@ -54,11 +62,15 @@ def compare(  # noqa: PLR0913 - two files, data, and what a suite would say of t
         reference="reference",
         golden=golden,
         variants=(
-            VariantSpec("reference", "original", theirs),
-            VariantSpec("candidate", kind or _kind(ours), ours),
+            _variant("reference", "original", theirs),
+            _variant("candidate", kind or _kind(ours), ours),
         ),
     )
     return evaluate(suite, RunOptions(missing="fail"), progress)
+
+
+def _variant(name: str, kind: Kind, path: Path) -> VariantSpec:
+    return VariantSpec(name, kind, path, isolation=DEFAULT_ISOLATION)
 
 
 def _task(golden: GoldenSpec) -> Task:
@@ -68,7 +80,7 @@ def _task(golden: GoldenSpec) -> Task:
 
 
 def _kind(path: Path) -> Kind:
-    quantization = inspect_model(path).quantization
+    quantization = inspect_model(path, detect_form(path).name).quantization
     if quantization is None or quantization.scheme == "none":
         return "converted"
     return "quantized"

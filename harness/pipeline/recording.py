@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.core.errors import InferenceError, SuiteError
-from harness.core.provenance import sha256_of
 from harness.golden.preprocess import preprocess_digest
 from harness.golden.record import RecordingWriter
 from harness.golden.schema import Recording
 from harness.golden.source import open_golden
-from harness.pipeline.opening import open_variant, preprocess_of
+from harness.pipeline.opening import digest_of_model, open_variant, preprocess_of
 from harness.run import stream
 from harness.suite import load_suite
 
@@ -58,7 +57,7 @@ def record(
         )
     recording = Recording(
         variant=spec.name,
-        model_sha256=sha256_of(spec.path),
+        model_sha256=digest_of_model(spec),
         data_digest=source.digest,
         preprocess_digest=preprocess_digest(preprocess_of(loaded, spec)),
         batch_size=predictor.batch_size,

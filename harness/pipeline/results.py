@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.backends.model_files import model_digest, model_size
 from harness.core.errors import HarnessError
-from harness.core.provenance import sha256_of, size_of
 from harness.core.results import VariantResult
 from harness.gate import judge, limits_for
 from harness.pipeline.explaining import (
@@ -20,10 +20,10 @@ from harness.pipeline.explaining import (
     ordered,
     weigh,
 )
+from harness.pipeline.opening import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from harness.comparison import ComparisonResult
     from harness.core.protocols import GoldenSource
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from harness.core.specs import Suite, VariantSpec
     from harness.pipeline.comparing import Pass
     from harness.pipeline.opening import Opened
+    from harness.run import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Study:
 
     Attributes:
         compared: Comparisons of the candidates that ran to the end.
-        left: Candidates that left the pass -> why.
+        left: Candidates that left the pass -> what became of them, and why.
         weighed: Weights of those whose form is read.
         findings: Causes of drift, root causes first.
         unexplained: Candidates whose diagnosis failed -> why.
@@ -47,7 +48,7 @@ class Study:
     """
 
     compared: Mapping[str, ComparisonResult]
-    left: Mapping[str, str]
+    left: Mapping[str, tuple[Status, str]]
     weighed: Mapping[str, Weighed]
     findings: tuple[Finding, ...] = ()
     unexplained: Mapping[str, str] = field(default_factory=dict)
@@ -70,7 +71,7 @@ def study(
         if result is not None:
             compared[name] = result
         elif failure := candidate.lane.failure:
-            left[name] = f"at sample {failure.sample}: {failure.error}"
+            left[name] = _farewell(failure)
     speaker = find_speaker(suite, compared)
     ran = [opened.spec for name, opened in cast.items() if name not in left]
     weighed = {spec.name: _weighed(spec, speaker) for spec in ran}
@@ -91,6 +92,14 @@ def study(
     )
 
 
+def _farewell(failure: Failure) -> tuple[Status, str]:
+    """What became of a candidate that left the pass, and why."""
+    status = status_of(failure.error)
+    # A process that died tells the batch; of the others the window is known.
+    at = f"at sample {failure.sample}: " if status == "error" else ""
+    return status, f"{at}{failure.error}"
+
+
 def _weighed(spec: VariantSpec, speaker: VariantSpec | None) -> Weighed:
     """A file that cannot be weighed is told by its reason; the others go on."""
     try:
@@ -106,14 +115,14 @@ def judged(suite: Suite, opened: Opened, studied: Study) -> VariantResult:
     compared = studied.compared.get(spec.name)
     predictor = opened.predictor
     status, reason = _status(opened, studied)
-    digest, size = _measured(spec.path)
+    digest, size = _measured(spec)
     result = VariantResult(
         name=spec.name,
         kind=spec.kind,
         status=status,
         reason=reason,
         verdict=None,
-        path=os.path.relpath(spec.path, suite.path.parent),
+        path=spec.url or os.path.relpath(spec.path, suite.path.parent),
         line=spec.line,
         sha256=digest,
         size_bytes=size,
@@ -134,15 +143,16 @@ def judged(suite: Suite, opened: Opened, studied: Study) -> VariantResult:
 
 
 def _status(opened: Opened, studied: Study) -> tuple[Status, str | None]:
-    if reason := studied.left.get(opened.spec.name):
-        return "error", reason
-    return opened.status, opened.reason
+    return studied.left.get(opened.spec.name, (opened.status, opened.reason))
 
 
-def _measured(path: Path) -> tuple[str | None, int | None]:
+def _measured(spec: VariantSpec) -> tuple[str | None, int | None]:
     """Digest and size; None where the file cannot be read, as its status tells."""
     try:
-        return sha256_of(path), size_of(path)
+        return (
+            model_digest(spec.path, spec.options),
+            model_size(spec.path, spec.options),
+        )
     except OSError:
         return None, None
 
@@ -169,7 +179,10 @@ def _unasked(spec: VariantSpec, weighed: Weighed, studied: Study) -> dict[str, s
     if weighed.reason:
         reasons["weight_drift"] = weighed.reason
     if not graph_is_read(spec.path):
-        reasons["operator_semantics"] = "graphs of this form are not read yet"
+        shown = "graphs of this form are not read yet"
+        reasons["operator_semantics"] = (
+            "an endpoint shows no graph" if spec.url else shown
+        )
     if failure := studied.unexplained.get(spec.name):
         reasons["operator_semantics"] = f"the diagnosis failed: {failure}"
     return reasons

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from harness.run.ahead import ahead
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.core.protocols import Array, Arrays, GoldenChunk, GoldenSource
+    from harness.core.protocols import Arrays, GoldenChunk, GoldenSource
     from harness.run.predictor import Predictor
 
 # A window's outputs should stay in the last-level cache while they are compared, and
@@ -80,28 +81,58 @@ def stream(
         on_window: Told (samples done, samples in all) after each window.
 
     Yields:
-        Windows in order; memory holds one, and the samples of the next.
+        Windows in order. Memory holds one at a time, and the samples of the next:
+        variants with a process of their own set out on those meanwhile.
 
     Raises:
         HarnessError: The golden data or the reference fails.
     """
     rows = _window_rows(source, reference, lanes)
-    for chunk in ahead(source.chunks(rows)):
-        answers = _lead(reference, chunk)
-        candidates = {}
-        for name, lane in lanes.items():
-            answer = _advance(lane, chunk)
-            if answer is not None:
-                candidates[name] = answer
-        yield Window(chunk, answers, candidates)
+    chunks = ahead(source.chunks(rows))
+    chunk = _begun(next(chunks, None), reference, lanes)
+    while chunk is not None:
+        # Begun before this one is collected: nobody waits for us to read and prepare.
+        following = _begun(next(chunks, None), reference, lanes)
+        window = _collected(chunk, reference, lanes)
+        yield window
         if on_window is not None:
             on_window(chunk.rows.stop, source.n_samples)
+        chunk = following
 
 
-def _lead(reference: Predictor, chunk: GoldenChunk) -> dict[str, Array]:
-    """The reference's answers; a failure says whose it is and where."""
+def _begun(
+    chunk: GoldenChunk | None, reference: Predictor, lanes: Mapping[str, Lane]
+) -> GoldenChunk | None:
+    """Set everyone to a chunk, so that those who can work at the same time do."""
+    if chunk is None:
+        return None
+    with _leading(reference, chunk):
+        reference.begin(chunk.inputs, chunk.rows)
+    for lane in lanes.values():
+        with _noting(lane, chunk):
+            if lane.failure is None:
+                lane.predictor.begin(chunk.inputs, chunk.rows)
+    return chunk
+
+
+def _collected(
+    chunk: GoldenChunk, reference: Predictor, lanes: Mapping[str, Lane]
+) -> Window:
+    with _leading(reference, chunk):
+        answers = reference.collect()
+    candidates = {}
+    for name, lane in lanes.items():
+        with _noting(lane, chunk):
+            if lane.failure is None:
+                candidates[name] = lane.predictor.collect()
+    return Window(chunk, answers, candidates)
+
+
+@contextmanager
+def _leading(reference: Predictor, chunk: GoldenChunk) -> Iterator[None]:
+    """A failure of the reference says whose it is and where."""
     try:
-        return reference.predict(chunk.inputs, chunk.rows)
+        yield
     except HarnessError as error:
         raise type(error)(
             f"variant {reference.name!r}, from sample {chunk.rows.start} on:"
@@ -110,14 +141,13 @@ def _lead(reference: Predictor, chunk: GoldenChunk) -> dict[str, Array]:
         ) from error
 
 
-def _advance(lane: Lane, chunk: GoldenChunk) -> dict[str, Array] | None:
-    if lane.failure is not None:
-        return None
+@contextmanager
+def _noting(lane: Lane, chunk: GoldenChunk) -> Iterator[None]:
+    """A failure of a candidate takes it out; the others go on."""
     try:
-        return lane.predictor.predict(chunk.inputs, chunk.rows)
+        yield
     except HarnessError as error:
         lane.failure = Failure(error, chunk.rows.start)
-        return None
 
 
 def _window_rows(

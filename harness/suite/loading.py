@@ -5,19 +5,29 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.core.specs import (
+    DEFAULT_ISOLATION,
+    BatchAxis,
     GateSpec,
     GoldenSpec,
+    Isolation,
     Kind,
     Preprocess,
+    Remote,
     Suite,
     Task,
     Undecided,
     VariantSpec,
 )
 from harness.suite.files import find_suite, parse, read_text
+from harness.suite.processes import with_process
 from harness.suite.table import Table
+from harness.suite.urls import read_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # dtypes that preprocessing may feed a model; anything else is a typing mistake.
 _DTYPES = (
@@ -35,6 +45,7 @@ _DECISIONS = frozenset(
 # Marks that a variant's name may not hold: it is a folder's name among recordings
 # and a part of a pytest node id.
 _MARKS = r"/\:[]"
+_MAX_RANK = 64  # numpy's
 _VARIANT_HEADER = re.compile(r'\s*\[\[\s*(["\']?)variant\1\s*\]\]')
 
 
@@ -54,16 +65,20 @@ def load_suite(path: Path | str) -> Suite:
     root = Table(file, "", parse(file, text))
     root.allow(("suite", "golden", "variant"))
     head = root.table("suite", required=True)
-    head.allow(("name", "task", "reference", "undecided", "allow_outside"))
+    head.allow(("name", "task", "reference", "undecided", "allow_outside", "isolation"))
     paths = _Paths(file.parent, anywhere=head.flag("allow_outside"))
     task: Task = head.choice("task", Task)
+    isolation: Isolation = head.choice("isolation", Isolation, DEFAULT_ISOLATION)
     suite = Suite(
         path=file,
         name=head.label("name"),
         task=task,
         reference=head.text("reference"),
         golden=_golden(root.table("golden", required=True), paths),
-        variants=_variants(root, paths, task, _variant_lines(text)),
+        variants=tuple(
+            with_process(variant, table, file.parent, isolation)
+            for table, variant in _variants(root, paths, task, _variant_lines(text))
+        ),
         undecided=head.choice("undecided", Undecided, "warn"),
     )
     if suite.reference not in {v.name for v in suite.variants}:
@@ -76,19 +91,19 @@ class _Paths:
     """Turns paths of the file into absolute ones, inside its folder unless allowed."""
 
     def __init__(self, folder: Path, *, anywhere: bool) -> None:
-        self._folder = folder
+        self.folder = folder
         self._anywhere = anywhere
 
     def resolve(self, table: Table, key: str) -> Path:
-        path = self._folder / table.text(key)
+        path = self.folder / table.text(key)
         try:
             folder, target = path.parent.resolve(), path.resolve()
             path.exists()  # what cannot even be looked at is refused here
         except (OSError, RuntimeError, ValueError):
             # A NUL character, a loop of links, a name longer than the system allows.
             table.refuse(key, table.value(key), "a path that this system can follow")
-        if not self._anywhere and not target.is_relative_to(self._folder.resolve()):
-            allowed = f"a path inside {self._folder}, or suite.allow_outside = true"
+        if not self._anywhere and not target.is_relative_to(self.folder.resolve()):
+            allowed = f"a path inside {self.folder}, or suite.allow_outside = true"
             table.refuse(key, table.value(key), allowed)
         # The link's own name stays: suffixes tell formats.
         return folder / path.name
@@ -118,31 +133,33 @@ def _preprocess(table: Table) -> Preprocess:
         offset=table.number("offset"),
         transpose=table.axes("transpose"),
         dtype=dtype,
+        flatten=table.flag("flatten"),
     )
 
 
 def _variants(
     root: Table, paths: _Paths, task: Task, lines: tuple[int, ...]
-) -> tuple[VariantSpec, ...]:
+) -> Iterator[tuple[Table, VariantSpec]]:
     tables = root.tables("variant")
     # An inline array of tables has no headers to count.
     places = lines if len(lines) == len(tables) else (1,) * len(tables)
-    variants: dict[str, VariantSpec] = {}
+    names: set[str] = set()
     for table, line in zip(tables, places, strict=True):
         variant = _variant(table, paths, task, line)
-        if variant.name in variants:
+        if variant.name in names:
             table.refuse("name", variant.name, "a name no other variant has")
-        variants[variant.name] = variant
-    return tuple(variants.values())
+        names.add(variant.name)
+        yield table, variant
 
 
 def _variant(table: Table, paths: _Paths, task: Task, line: int) -> VariantSpec:
     table.allow(f.name for f in fields(VariantSpec) if f.name != "line")
     own = "preprocess" in table.names()
+    path, url = _place(table, paths)
     return VariantSpec(
         name=table.label("name", without=_MARKS),
         kind=table.choice("kind", Kind),
-        path=paths.resolve(table, "path"),
+        path=path,
         line=line,
         backend=table.optional_text("backend"),
         options=table.free("options"),
@@ -151,7 +168,44 @@ def _variant(table: Table, paths: _Paths, task: Task, line: int) -> VariantSpec:
         outputs=table.names_to_names("outputs"),
         preprocess=_preprocess(table.table("preprocess")) if own else None,
         gate=_gate(table.table("gate"), task),
+        batch_axis=_batch_axis(table),
+        url=url,
     )
+
+
+def _place(table: Table, paths: _Paths) -> tuple[Path, str | None]:
+    """Path of a model, or a name under which no file lies and the URL of its endpoint.
+
+    The backend of a URL has to be said: there are no bytes to tell it from.
+    """
+    if "url" not in table.names():
+        return paths.resolve(table, "path"), None
+    if "path" in table.names():
+        table.refuse("path", table.value("path"), "nothing where a URL is given")
+    url = read_url(table, "url")
+    table.choice("backend", Remote)
+    return paths.folder / url, url
+
+
+def _batch_axis(table: Table) -> BatchAxis | dict[str, BatchAxis] | None:
+    key = "batch_axis"
+    if key not in table.names():
+        return None
+    if not isinstance(table.value(key), dict):
+        return _axis(table, key)
+    axes = table.table(key)
+    return {name: _axis(axes, name) for name in axes.names()}
+
+
+def _axis(table: Table, key: str) -> BatchAxis:
+    axis = table.value(key)
+    if axis == "none":
+        return "none"
+    # bool is an int to Python, and no axis to anyone.
+    if not isinstance(axis, int) or isinstance(axis, bool) or not 0 <= axis < _MAX_RANK:
+        allowed = f'an axis from 0 to {_MAX_RANK - 1}, "none", or a table of them'
+        table.refuse(key, axis, allowed)
+    return axis
 
 
 def _gate(table: Table, task: Task) -> dict[str, float]:

@@ -56,13 +56,24 @@ LAW = {
 PLACES = {
     "ai_edge_litert": ["backends/litert_.py"],
     "click": ["cli.py"],
+    "cv2": ["backends/opencv_.py"],
     "filelock": ["pytest_glue/store.py"],
-    "h5py": ["backends/keras_.py"],
+    "grpc": ["backends/kserve_grpc_.py"],
+    "h5py": ["backends/keras_files.py", "inspection/hdf5_child.py"],
     "jinja2": ["report/html.py"],
-    "keras": ["backends/keras_.py"],
+    "keras": ["backends/keras_.py", "backends/keras_call.py"],
     "markupsafe": ["report/html.py"],
     "onnxruntime": ["backends/onnxruntime_.py", "backends/onnx_*.py"],
-    "tensorflow": ["backends/tensorflow_.py"],
+    "openvino": ["backends/openvino_.py"],
+    "joblib": ["backends/sklearn_.py"],
+    "pandas": ["backends/sklearn_answers.py"],
+    "safetensors": ["backends/torch_state.py"],
+    "sklearn": ["backends/sklearn_*.py"],
+    "skops": ["backends/sklearn_.py"],
+    "tensorflow": ["backends/tensorflow_*.py"],
+    "threadpoolctl": ["backends/sklearn_.py"],
+    "torch": ["backends/torch_*.py"],
+    "urllib3": ["backends/remote_http.py"],
 }
 # Named by type hints alone, never imported at run time.
 TYPES_ONLY = {"core": {"numpy"}, "pytest_glue": {"_pytest"}}

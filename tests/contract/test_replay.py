@@ -11,6 +11,7 @@ from harness.testing import BackendContract
 OUTPUTS = {
     "scores": np.arange(24, dtype=np.float32).reshape(8, 3),
     "note": np.arange(8, dtype=np.float64),
+    "label": np.array([*"abcdefg", "the last"]),
 }
 
 

@@ -1,9 +1,13 @@
 from types import MappingProxyType
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from onnx import TensorProto, helper, numpy_helper
 
 from harness.backends.onnxruntime_ import open_bytes, open_session
@@ -42,7 +46,8 @@ def test_defaults_are_recorded(linear_file):
 
 def test_options_are_applied_and_recorded(linear_file, weight):
     options = {
-        "providers": [["CPUExecutionProvider", {"use_arena": False}]],
+        "providers": ["CPUExecutionProvider"],
+        "enable_cpu_mem_arena": False,
         "graph_optimization_level": "basic",
         "intra_op_num_threads": 2,
         "execution_mode": "parallel",
@@ -53,7 +58,8 @@ def test_options_are_applied_and_recorded(linear_file, weight):
     assert session.runtime["execution_mode"] == "parallel"
     assert session.runtime["intra_op_num_threads"] == 2
     assert session.runtime["config.session.intra_op.allow_spinning"] == "0"
-    assert session.runtime["CPUExecutionProvider.use_arena"] == "False"
+    assert session.runtime["enable_cpu_mem_arena"] is False
+    assert "enable_mem_pattern" not in session.runtime
     np.testing.assert_allclose(session.run(ONE, ROWS)["y"], ONE["x"] @ weight)
 
 
@@ -71,6 +77,9 @@ def test_every_level_opens(linear_file, level):
         ({"providers": [1]}, r"\[1\]"),
         ({"intra_op_num_threads": "2"}, "'2'"),
         ({"config": "x"}, "'x'"),
+        ({"config": {"": 1}}, "config = {'': '1'}"),
+        ({"enable_mem_pattern": 0}, "enable_mem_pattern = 0"),
+        ({"providers": [["CPUExecutionProvider", {"arena": 1}]]}, "no option 'arena'"),
     ],
 )
 def test_wrong_options(linear_file, options, match):
@@ -137,30 +146,166 @@ def test_weights_given_as_outputs_are_the_callers_own():
     np.testing.assert_array_equal(session.run(ONE, ROWS)["W"], np.ones(3))
 
 
-def test_outputs_that_are_no_tensors_are_told_at_once():
-    keys = ["a", "b"]
+def told_options(monkeypatch, **options):
+    """A session whose provider tells these options; here, none tells any."""
+    monkeypatch.setattr(
+        onnxruntime.InferenceSession,
+        "get_provider_options",
+        lambda _: {"AzureExecutionProvider": options},
+    )
+
+
+def test_options_that_a_provider_confirms_are_recorded_as_it_tells(
+    linear_file, monkeypatch
+):
+    told_options(monkeypatch, device_id="0", mode="fast")
+    options = {"providers": [["AzureExecutionProvider", {"device_id": 0}]]}
+    session = open_session(linear_file(), options)
+    assert session.runtime["AzureExecutionProvider.device_id"] == "0"
+    assert "AzureExecutionProvider.mode" not in session.runtime
+
+
+def test_an_option_that_no_provider_knows_is_told_with_the_known(
+    linear_file, monkeypatch
+):
+    told_options(monkeypatch, device_id="0", mode="fast")
+    options = {"providers": [["AzureExecutionProvider", {"devise_id": 0}]]}
+    with pytest.raises(SuiteError, match="no option 'devise_id'") as caught:
+        open_session(linear_file(), options)
+    assert "device_id, mode" in caught.value.hint
+
+
+# ---------------------------------------------------------------- values
+
+
+def value(name, kind, *shape):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def same(kind, *shape):
+    """y = x, of one element type."""
+    node = helper.make_node("Identity", ["x"], ["y"])
+    model = model_of([node], [value("x", kind, *shape)], [value("y", kind, *shape)])
+    return open_bytes(model.SerializeToString(), {})
+
+
+def zipmap(**classes):
+    kind = TensorProto.STRING if "classlabels_strings" in classes else TensorProto.INT64
+    scores = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    maps = helper.make_map_type_proto(kind, scores)
+    node = helper.make_node("ZipMap", ["x"], ["z"], domain="ai.onnx.ml", **classes)
+    return model_of(
+        [node],
+        [value("x", TensorProto.FLOAT, "n", 3)],
+        [helper.make_value_info("z", helper.make_sequence_type_proto(maps))],
+    )
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        {"classlabels_strings": ["b", "c", "a"]},
+        {"classlabels_int64s": [30, 4, 200]},
+    ],
+)
+def test_maps_become_columns_in_the_declared_order(classes):
+    session = open_bytes(zipmap(**classes).SerializeToString(), {})
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(session.run({"x": x}, ROWS)["z"], x)
+    assert session.outputs[0].shape == (None, 3)
+    (names,) = classes.values()
+    assert session.runtime["z.columns"] == ", ".join(map(str, names))
+
+
+def test_maps_of_unknown_classes_become_columns_in_sorted_order(tmp_path):
+    """An ORT file does not tell its classes."""
+    path = tmp_path / "z.ort"
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(path)
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    model = zipmap(classlabels_int64s=[30, 4, 200])
+    onnxruntime.InferenceSession(model.SerializeToString(), options)
+    session = open_session(path, {})
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.testing.assert_array_equal(session.run({"x": x}, ROWS)["z"], x[:, [1, 0, 2]])
+
+
+def test_text_comes_and_goes():
+    words = np.array([["a", "bäh"], ["", "long enough"]])
+    session = same(TensorProto.STRING, "n", 2)
+    found = session.run({"x": words}, ROWS)["y"]
+    assert found.dtype.kind == "U"
+    np.testing.assert_array_equal(found, words)
+
+
+@given(
+    floats=arrays(np.float32, (4,), elements=st.floats(width=32, allow_nan=False)),
+)
+def test_bfloat16_is_rounded_to_the_nearest_even(floats):
+    expected = floats.astype(ml_dtypes.bfloat16).astype(np.float32)
+    with np.errstate(all="ignore"):
+        found = same(TensorProto.BFLOAT16, "n").run({"x": floats}, ROWS)["y"]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_bfloat16_keeps_what_is_no_number():
+    odd = np.array([np.nan, np.inf, -np.inf, -0.0], np.float32)
+    odd = np.append(odd, np.array([0x7FFFFFFF, 0xFFFFFFFF], np.uint32).view(np.float32))
+    session = same(TensorProto.BFLOAT16, "n")
+    found = session.run({"x": odd}, ROWS)["y"]
+    np.testing.assert_array_equal(found, odd)
+    assert np.signbit(found[3])
+    assert session.runtime["y.element"] == "bfloat16"
+
+
+def test_scalars_are_told_from_unknown_ranks():
+    unknown = helper.make_tensor_value_info("z", TensorProto.BFLOAT16, None)
+    inputs = [value("x", TensorProto.BFLOAT16), unknown]
+    cast = [
+        helper.make_node("Cast", [n], [f"{n}32"], to=TensorProto.FLOAT) for n in "xz"
+    ]
+    node = helper.make_node("Add", ["x32", "z32"], ["y"])
+    model = model_of([*cast, node], inputs, [value("y", TensorProto.FLOAT)])
+    session = open_bytes(model.SerializeToString(), {})
+    assert [spec.shape for spec in session.inputs] == [(), None]
+    assert session.outputs[0].shape == ()
+    feeds = {"x": np.float32(1).reshape(()), "z": np.float32(2).reshape(())}
+    assert session.run(feeds, ROWS)["y"] == 3
+
+
+def test_outputs_that_are_no_arrays_are_told_at_once():
+    tensor = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
     model = model_of(
-        [
-            helper.make_node(
-                "ZipMap", ["x"], ["z"], domain="ai.onnx.ml", classlabels_strings=keys
-            )
-        ],
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
-        [
-            helper.make_value_info(
-                "z",
-                helper.make_sequence_type_proto(
-                    helper.make_map_type_proto(
-                        TensorProto.STRING,
-                        helper.make_tensor_type_proto(TensorProto.FLOAT, None),
-                    )
-                ),
-            )
-        ],
+        [helper.make_node("SequenceConstruct", ["x"], ["z"])],
+        [value("x", TensorProto.FLOAT, "n", 2)],
+        [helper.make_value_info("z", helper.make_sequence_type_proto(tensor))],
     )
     with pytest.raises(ModelLoadError, match="'z' is a seq") as caught:
         open_bytes(model.SerializeToString(), {})
-    assert "zipmap" in caught.value.hint
+    assert "ConcatFromSequence" in caught.value.hint
+
+
+def test_inputs_that_are_no_tensors_are_told_at_once():
+    tensor = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    model = model_of(
+        [helper.make_node("SequenceLength", ["x"], ["y"])],
+        [helper.make_value_info("x", helper.make_sequence_type_proto(tensor))],
+        [value("y", TensorProto.INT64)],
+    )
+    with pytest.raises(ModelLoadError, match=r"'x' is a seq.*golden data"):
+        open_bytes(model.SerializeToString(), {})
+
+
+def test_elements_that_numpy_has_not_are_named():
+    node = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT8E4M3FN)
+    model = model_of(
+        [node],
+        [value("x", TensorProto.FLOAT, "n")],
+        [value("y", TensorProto.FLOAT8E4M3FN, "n")],
+        opset=19,
+    )
+    with pytest.raises(ModelLoadError, match="numpy has no float8e4m3fn"):
+        open_bytes(model.SerializeToString(), {})
 
 
 # ---------------------------------------------------------------- what cannot be loaded

@@ -43,6 +43,20 @@ def test_order_is_transpose_scale_offset_dtype():
     assert found.flags.c_contiguous
 
 
+def test_a_sample_is_flattened_after_it_is_transposed():
+    array = np.arange(12).reshape(2, 2, 3)
+    declared = Preprocess(transpose=(0, 2, 1), flatten=True)
+    assert prepare(array, declared)[1].tolist() == [6, 9, 7, 10, 8, 11]
+    assert prepare(array, Preprocess(flatten=True)).shape == (2, 6)
+    assert prepare(array[:0], Preprocess(flatten=True)).shape == (0, 6)
+    assert prepare(np.arange(3), Preprocess(flatten=True)).shape == (3, 1)
+
+
+def test_digest_of_what_was_recorded_before_there_was_flatten():
+    known = "156233c2f866ade94290864fbb2f238b13e5796db347c3031084d11fda918b71"
+    assert preprocess_digest(Preprocess(scale=0.0625)) == known
+
+
 def test_the_golden_array_stays_as_it_was():
     array = np.ones((2, 2), np.float32)
     prepare(array, Preprocess(scale=3, offset=1))
@@ -78,6 +92,7 @@ def test_digest_tells_declarations_apart():
         Preprocess(offset=1.0),
         Preprocess(transpose=(0, 2, 1)),
         Preprocess(dtype="float32"),
+        Preprocess(flatten=True),
     ]
     assert len({preprocess_digest(p) for p in declared}) == len(declared)
 

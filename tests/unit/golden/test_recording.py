@@ -183,3 +183,13 @@ def test_outputs_of_unequal_length(tmp_path):
 def test_a_recording_has_no_options(recording):
     with pytest.raises(SuiteError, match="speed"):
         open_session(recording, {"speed": 1})
+
+
+def test_text_may_grow_from_batch_to_batch(tmp_path, small_shards):
+    words = np.array(["a", "b", "c", "d", "much longer", "e"])
+    parts = [{"label": words[:4].astype("U1")}, {"label": words[4:]}]
+    session = open_session(write_batches(tmp_path / "recorded", *parts), {})
+    assert [(spec.dtype, spec.shape) for spec in session.outputs] == [("str", (None,))]
+    found = session.run({}, slice(2, 6))["label"]
+    session.close()
+    assert found.tolist() == words[2:].tolist()

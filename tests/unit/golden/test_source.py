@@ -1,5 +1,6 @@
 import tracemalloc
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -106,9 +107,45 @@ def test_fewer_labels_than_samples(open_npz):
         open_npz(x=np.ones((5, 2)), label=np.zeros(4, int))
 
 
-def test_inputs_of_unequal_length(open_npz):
-    with pytest.raises(GoldenError, match=r"unequal.*a 5, b 4"):
-        open_npz(a=np.ones((5, 2)), b=np.ones((4, 2)))
+class TestWholeSample:
+    """Arrays whose first axes differ, with nothing to count samples by."""
+
+    ARRAYS = MappingProxyType(
+        {
+            "x": np.arange(10.0).reshape(5, 2),
+            "state": np.arange(8, dtype=">i4").reshape(4, 1, 2),
+            "rate": np.array(16_000),
+        }
+    )
+
+    def test_is_one_sample_as_it_stands(self, open_npz):
+        source = open_npz(**self.ARRAYS)
+        assert source.n_samples == 1
+        shapes = {spec.name: spec.shape for spec in source.inputs}
+        assert shapes == {"x": (1, 5, 2), "state": (1, 4, 1, 2), "rate": (1,)}
+        (chunk,) = source.chunks(32)
+        assert chunk.rows == slice(0, 1)
+        for name, array in self.ARRAYS.items():
+            np.testing.assert_array_equal(chunk.inputs[name][0], array)
+            assert chunk.inputs[name].dtype.isnative
+
+    def test_says_so(self, open_npz):
+        (notice,) = open_npz(**self.ARRAYS).notices
+        assert "x (5, 2), state (4, 1, 2)" in notice
+        assert "one sample" in notice
+
+    def test_holds_something(self, open_npz):
+        with pytest.raises(MissingGoldenError, match="no samples"):
+            open_npz(x=np.ones((5, 2)), state=np.ones((0, 2)))
+
+    def test_labels_count_samples(self, open_npz):
+        source = open_npz(label=np.zeros(5, int), **self.ARRAYS)
+        assert source.n_samples == 5
+        assert [spec.name for spec in source.inputs] == ["x"]
+
+    def test_a_chunk_has_at_least_one_row(self, open_npz):
+        with pytest.raises(ValueError, match="0"):
+            next(open_npz(**self.ARRAYS).chunks(0))
 
 
 def test_sample_ids_of_another_length_than_the_labels(open_npz):

@@ -20,7 +20,7 @@ def test_interface_versions_and_sizes(build, tmp_path):
     model = build([MATMUL], W, producer_version="1.2")
     path = tmp_path / "m.onnx"
     path.write_bytes(model.SerializeToString())
-    found = inspect_model(path)
+    found = inspect_model(path, "onnx")
     assert found.format == "ONNX"
     assert found.producer == "test 1.2"
     assert found.ir_version == 8
@@ -108,9 +108,11 @@ def test_quantization_by_the_real_tool(build, tmp_path, scheme, per_channel):
             per_channel=per_channel,
         )
     granularity = "per channel" if per_channel else "per tensor"
-    assert inspect_model(source).quantization == Quantization("none")
-    assert inspect_model(target).quantization == Quantization(scheme, granularity, 1)
-    assert inspect_model(target).n_parameters == w.size
+    assert inspect_model(source, "onnx").quantization == Quantization("none")
+    assert inspect_model(target, "onnx").quantization == Quantization(
+        scheme, granularity, 1
+    )
+    assert inspect_model(target, "onnx").n_parameters == w.size
 
 
 def test_data_files_are_listed_with_their_size(build, tmp_path):
@@ -122,9 +124,9 @@ def test_data_files_are_listed_with_their_size(build, tmp_path):
         location="m.data",
         size_threshold=0,
     )
-    assert inspect_model(path).data_files == (DataFile("m.data", 96),)
+    assert inspect_model(path, "onnx").data_files == (DataFile("m.data", 96),)
     (tmp_path / "m.data").unlink()
-    found = inspect_model(path)
+    found = inspect_model(path, "onnx")
     assert found.data_files == (DataFile("m.data", None),)
     assert found.n_parameters == 24
 
@@ -197,7 +199,7 @@ def test_a_file_cut_anywhere_is_an_error(build, tmp_path):
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
         with pytest.raises(ModelLoadError, match="cut short"):
-            inspect_model(path)
+            inspect_model(path, "onnx")
 
 
 @pytest.mark.parametrize(
@@ -207,9 +209,56 @@ def test_a_name_that_is_no_text_is_an_error(build, tmp_path, good, bad):
     path = tmp_path / "damaged.onnx"
     path.write_bytes(build([MATMUL], W).SerializeToString().replace(good, bad))
     with pytest.raises(ModelLoadError, match="no UTF-8"):
-        inspect_model(path)
+        inspect_model(path, "onnx")
 
 
 def test_facts_survive_json(facts):
     found = facts([MATMUL], W)
     assert from_json(ModelFacts, to_json(found)) == found
+
+
+def functions(*bodies):
+    """Local functions f0, f1, ...; each body names what it calls."""
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("mine", 1)]
+    return [
+        helper.make_function(
+            "mine",
+            f"f{index}",
+            ["a"],
+            ["b"],
+            [
+                helper.make_node(name, ["a"], ["b"], domain=domain)
+                for name, domain in body
+            ],
+            opsets,
+        )
+        for index, body in enumerate(bodies)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "says"),
+    [
+        ([[("Relu", "")]] + [[(f"f{i}", "mine")] * 2 for i in range(39)], "unfold to"),
+        ([[("f1", "mine")], [("f0", "mine")]], "calls itself"),
+        ([[("f0", "mine")]], "calls itself"),
+    ],
+)
+def test_functions_that_unfold_without_end_are_told(build, facts, bodies, says):
+    last = f"f{len(bodies) - 1}"
+    call = helper.make_node(last, ["x"], ["y"], domain="mine")
+    model = build([call], domains=["mine"], functions=functions(*bodies))
+    assert any(says in line for line in facts(model).safety)
+
+
+def test_small_functions_are_no_bomb(build, facts):
+    bodies = [[("Relu", "")], [("f0", "mine")]]
+    call = helper.make_node("f1", ["x"], ["y"], domain="mine")
+    model = build([call], domains=["mine"], functions=functions(*bodies))
+    assert not any("unfold" in line for line in facts(model).safety)
+
+
+def test_metadata_of_the_writer_is_told(build, facts):
+    model = build([MATMUL], W)
+    helper.set_model_props(model, {"Image.NominalPixelRange": "Normalized_0_1"})
+    assert facts(model).metadata == {"Image.NominalPixelRange": "Normalized_0_1"}

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 from onnx import helper
 
-from harness.core.model_facts import DataFile, ModelFacts, Quantization
+from harness.core.model_facts import DataFile, ModelFacts, Quantization, Signature
 from harness.core.protocols import TensorSpec
 from harness.inspection import render_facts
 
@@ -81,3 +81,28 @@ def test_importing_the_package_needs_no_heavy_library():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_what_other_forms_tell_is_shown():
+    signature = Signature("serve", FACTS.inputs[:1], ())
+    facts = ModelFacts(
+        "m",
+        "SavedModel",
+        9,
+        "0",
+        version="GraphDef 1",
+        tags=("gpu", "serve"),
+        signatures=(signature,),
+        value_hints=("x: 0 to 1",),
+        n_parameters=3,
+        metadata={"author": "me"},
+    )
+    assert render_facts(facts).splitlines()[4:] == [
+        "version       GraphDef 1",
+        "tags          gpu, serve",
+        "signatures    serve: x  float32 [N, ?, 8] -> nothing",
+        "values        x: 0 to 1",
+        "parameters    3",
+        "safety        nothing found",
+        "noted         author: me",
+    ]

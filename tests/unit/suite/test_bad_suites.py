@@ -61,7 +61,7 @@ def test_a_key_like_no_other_is_told_the_allowed_ones(edited):
     error = complaint(edited(NAME, f"{NAME}\nzzz = 1"))
     assert "unknown key 'suite.zzz'" in error.message
     assert error.hint == (
-        "allowed here: allow_outside, name, reference, task, undecided"
+        "allowed here: allow_outside, isolation, name, reference, task, undecided"
     )
 
 
@@ -106,6 +106,7 @@ NOT_A_TABLE = ["1", '"text"', "[]", "[1]", "false"]
 NOT_A_NUMBER = ['"0.5"', "true", "[]", "{}", "nan", "inf", "-inf", f"1{'0' * 400}"]
 NOT_A_COUNT = ['"1"', "true", "1.0", "0", "-3", "2147483648", "[]"]
 NOT_A_FLAG = ["1", '"true"', "[]"]
+NOT_AN_AXIS = ["-1", "64", "1.0", "true", '"1"', "[0]"]
 NOT_AXES = [
     *("0", '"0"', "[]", "[1, 0]", "[0, 2]", "[0, 1, 1]", "[0, 1.0]", "[false, true]"),
     *('["0"]', "[[0]]", "[0, -1]"),
@@ -161,6 +162,16 @@ def cases(old: str, key: str, values: list[str], allowed: str, after: str = ""):
             "batch_size",
         ),
         *cases(
+            KIND, "variant[int8].batch_axis", NOT_AN_AXIS, "an axis from", "batch_axis"
+        ),
+        *cases(
+            KIND,
+            "variant[int8].batch_axis.x",
+            [*NOT_AN_AXIS, "{}"],
+            '"none"',
+            "batch_axis.x",
+        ),
+        *cases(
             DATA,
             "golden.preprocess.scale",
             NOT_A_NUMBER,
@@ -180,6 +191,13 @@ def cases(old: str, key: str, values: list[str], allowed: str, after: str = ""):
             NOT_AXES,
             "the sample axis first",
             "preprocess.transpose",
+        ),
+        *cases(
+            DATA,
+            "golden.preprocess.flatten",
+            NOT_A_FLAG,
+            "true or false",
+            "preprocess.flatten",
         ),
         *cases(
             DATA,

@@ -58,7 +58,11 @@ def test_the_documented_example_loads(write, tmp_path):
     )
     keras, int8 = suite.variants
     assert keras == VariantSpec(
-        "keras", "original", tmp_path / "models/digits.keras", line=14
+        "keras",
+        "original",
+        tmp_path / "models/digits.keras",
+        line=14,
+        isolation="process",
     )
     assert int8 == VariantSpec(
         name="onnx-int8",
@@ -66,6 +70,7 @@ def test_the_documented_example_loads(write, tmp_path):
         path=tmp_path / "models/digits.int8.onnx",
         line=19,
         backend="onnxruntime",
+        isolation="process",
         options={
             "providers": ["CPUExecutionProvider"],
             "graph_optimization_level": "all",
@@ -84,7 +89,7 @@ def test_every_key_that_is_read_can_be_declared(edited, tmp_path):
         'data = "data"\n',
         'data = "d"\nlabels = "l.npy"\nclasses = "c"\nrecorded = "r"\n'
         "[golden.preprocess]\nscale = 2\noffset = -1.5\ntranspose = [0, 3, 1, 2]\n"
-        'dtype = "uint8"\n',
+        'dtype = "uint8"\nflatten = true\n',
     )
     golden = load_suite(file).golden
     assert golden == GoldenSpec(
@@ -92,7 +97,7 @@ def test_every_key_that_is_read_can_be_declared(edited, tmp_path):
         labels=tmp_path / "l.npy",
         classes=tmp_path / "c",
         recorded=tmp_path / "r",
-        preprocess=Preprocess(2.0, -1.5, (0, 3, 1, 2), "uint8"),
+        preprocess=Preprocess(2.0, -1.5, (0, 3, 1, 2), "uint8", flatten=True),
     )
 
 
@@ -101,6 +106,24 @@ def test_a_variant_may_declare_its_own_preprocessing(edited):
     keras, int8 = load_suite(file).variants
     assert keras.preprocess is None  # takes the golden data's
     assert int8.preprocess == Preprocess()  # takes none at all
+
+
+@pytest.mark.parametrize(
+    ("text", "axes"),
+    [
+        ("1", 1),
+        ('"none"', "none"),
+        (
+            '{ x = 0, state = 1, "rate:0" = "none" }',
+            {"x": 0, "state": 1, "rate:0": "none"},
+        ),
+        ("{}", {}),
+    ],
+)
+def test_the_axis_of_samples_can_be_declared(edited, text, axes):
+    kind = 'kind = "quantized"'
+    variants = load_suite(edited(kind, f"{kind}\nbatch_axis = {text}")).variants
+    assert [variant.batch_axis for variant in variants] == [None, axes]
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(GateSpec), ids=lambda f: f.name)

@@ -1,0 +1,50 @@
+"""Protobuf messages of TensorFlow in either encoding: binary, or text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from google.protobuf import text_format
+from google.protobuf.message import DecodeError, Message
+
+from harness.core.errors import ModelLoadError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+M = TypeVar("M", bound=Message)
+_HEAD = 1024
+
+
+def read_message(path: Path, message: M, what: str) -> M:
+    """Fill `message` from a file, whichever encoding it is in.
+
+    Args:
+        path: The file.
+        message: An empty message of the kind that the file holds.
+        what: That kind, for the error.
+
+    Raises:
+        ModelLoadError: The file is neither encoding of it, or cut short.
+    """
+    data = path.read_bytes()
+    try:
+        if _is_text(data):
+            text_format.Parse(data.decode(), message)
+        else:
+            message.ParseFromString(data)
+    except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
+        text = " ".join(str(error).split())
+        raise ModelLoadError(
+            f"{path} is no whole {what}: {text}",
+            hint="the file may be cut short; copy or export it again",
+        ) from error
+    return message
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether no control character is near its start.
+
+    A binary message has some soon: the key of a second field is 0x12.
+    """
+    return all(byte >= 0x20 or byte in b"\t\r\n" for byte in data[:_HEAD])

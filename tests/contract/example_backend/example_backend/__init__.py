@@ -1,0 +1,1 @@
+"""A backend for the harness, as somebody else would write it."""
