@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,8 +33,6 @@ class Candidate:
         pairs: Reference output name -> its own; known after the first window.
         evidence: Its answers on the first samples, by the reference's names.
         comparison: Takes in every window; made at the first.
-        refusal: Why its answers cannot be compared; the lane learns of it at the
-            end of a window.
     """
 
     spec: VariantSpec
@@ -43,13 +40,6 @@ class Candidate:
     pairs: dict[str, str] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     comparison: Comparison | None = None
-    refusal: Failure | None = None
-
-    def leave(self) -> None:
-        """Take the candidate out of the pass if its answers cannot be compared."""
-        if self.refusal is not None:
-            # Running may have failed since, a window later: the first reason counts.
-            self.lane.failure = self.refusal
 
     def result(self) -> ComparisonResult | None:
         """What the comparison found; None when the candidate left on its way."""
@@ -102,32 +92,13 @@ def run_pass(
     reference = _predictor(cast[suite.reference])
     state = Pass(candidates, source.class_names)
     lanes = {name: candidate.lane for name, candidate in candidates.items()}
-    # A window is compared while the next one is run; never two at a time, so that the
-    # result is the same as one after the other.
-    with ThreadPoolExecutor(1, "compare") as pool:
-        comparing: Future[None] | None = None
-        for window in stream(source, reference, lanes, progress):
-            _finish(comparing, state)
-            comparing = pool.submit(_take_in, suite, state, window)
-        _finish(comparing, state)
+    for window in stream(source, reference, lanes, progress):
+        _count_classes(state, window)
+        state.inputs.add(window.chunk.inputs)
+        state.reference.add(window.reference)
+        for name in window.candidates:
+            _compare(suite, state, candidates[name], window)
     return state
-
-
-def _finish(comparing: Future[None] | None, state: Pass) -> None:
-    if comparing is None:
-        return
-    comparing.result()
-    for candidate in state.candidates.values():
-        candidate.leave()
-
-
-def _take_in(suite: Suite, state: Pass, window: Window) -> None:
-    _count_classes(state, window)
-    state.inputs.add(window.chunk.inputs)
-    state.reference.add(window.reference)
-    for name in window.candidates:
-        if state.candidates[name].refusal is None:
-            _compare(suite, state, state.candidates[name], window)
 
 
 def _compare(suite: Suite, state: Pass, candidate: Candidate, window: Window) -> None:
@@ -144,7 +115,7 @@ def _compare(suite: Suite, state: Pass, candidate: Candidate, window: Window) ->
         )
         candidate.comparison.update(batch)
     except HarnessError as error:
-        candidate.refusal = Failure(error, chunk.rows.start)
+        candidate.lane.failure = Failure(error, chunk.rows.start)
 
 
 def _begin(
