@@ -225,6 +225,27 @@ class StreamingMetric(Protocol[B_contra, R_co]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StoredCodes:
+    """How the integers of a quantized tensor mean floats: (code - zero_point) scale.
+
+    Attributes:
+        scale: Shape (1,), or one an index of `axis`.
+        zero_point: Of the shape of `scale`.
+        axis: Axis of the stored tensor that has a scale an index; None for one scale.
+        low: Smallest code of the stored type.
+        high: Largest code.
+        codes: Reads the integers, in their stored shape.
+    """
+
+    scale: FloatArray
+    zero_point: IntArray
+    axis: int | None
+    low: int
+    high: int
+    codes: Callable[[], IntArray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WeightTensor:
     """One tensor of a model file, read when asked for.
 
@@ -232,9 +253,15 @@ class WeightTensor:
         name: The file's name of it.
         shape: As stored.
         dtype: As stored.
-        role: kernel, bias, gamma, beta, scale, ..., "constant" when unknown.
-        op_type: Operator that consumes it, None when unknown.
-        load: Reads it as float (dequantized), in its stored shape.
+        role: One of `core.roles.ROLES`; "constant" when unknown.
+        op_type: Operator that consumes it, in its form's own word; None when unknown.
+        load: Reads it as float (dequantized), in its stored shape. Memory-mapped or
+            read from the file at each call: nothing is kept between calls.
+        layout: A letter an axis of `shape`: O output channels, I input channels,
+            H and W (D) space, M channels a depthwise group, G gates x units. "OIHW",
+            "HWIO", "OHWI", "IO". None when the form does not tell.
+        node: The file's name of that operator or layer; None when unknown.
+        codes: How it is quantized; None for floats.
     """
 
     name: str
@@ -243,6 +270,9 @@ class WeightTensor:
     role: str
     op_type: str | None
     load: Callable[[], FloatArray]
+    layout: str | None = None
+    node: str | None = None
+    codes: StoredCodes | None = None
 
 
 WeightReader: TypeAlias = Callable[[Path], Iterator[WeightTensor]]

@@ -9,17 +9,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
-from harness.inspection.prototext import parse_prototext, read_text
+from harness.formats.prototext import parse_prototext, read_text
+from harness.formats.wire import Message, mapped
 from harness.inspection.tally import Weights, counted
 from harness.inspection.traps import traps_in
-from harness.inspection.wire import Message, mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from harness.core.model_facts import ModelFacts
-    from harness.inspection.prototext import TextMessage
+    from harness.formats.prototext import TextMessage
 
 _DATA_LAYERS = frozenset(
     {"data", "hdf5data", "hdf5_data", "imagedata", "image_data", "memorydata"}

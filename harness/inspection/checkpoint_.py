@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.core.model_facts import DataFile
-from harness.inspection.malformed import Malformed
+from harness.formats.malformed import Malformed
+from harness.formats.wire import Message, mapped, varint
 from harness.inspection.tally import Weights
 from harness.inspection.tensorflow_graph import dtype_of, shape_of
-from harness.inspection.wire import Message, mapped, varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

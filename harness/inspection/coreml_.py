@@ -12,10 +12,10 @@ from harness.core.containment import path_inside
 from harness.core.errors import UnsafeModelError
 from harness.core.model_facts import DataFile
 from harness.core.protocols import TensorSpec
-from harness.inspection.malformed import Malformed, parse_json
+from harness.formats.malformed import Malformed, parse_json
+from harness.formats.wire import Message, mapped
 from harness.inspection.tally import counted
 from harness.inspection.traps import traps_in
-from harness.inspection.wire import Message, mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
-from harness.inspection.malformed import Malformed
-from harness.inspection.prototext import read_text
+from harness.formats.malformed import Malformed
+from harness.formats.prototext import read_text
 from harness.inspection.tally import counted
 from harness.inspection.traps import traps_in
 

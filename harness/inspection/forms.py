@@ -11,7 +11,7 @@ from harness.core.errors import ModelLoadError
 from harness.core.model_facts import ModelFacts
 from harness.core.provenance import sha256_of, size_of
 from harness.core.registry import LazyEntry, Registry
-from harness.inspection.malformed import Malformed
+from harness.formats.malformed import Malformed
 
 Inspector: TypeAlias = Callable[[Path, ModelFacts], ModelFacts]
 """``inspect(path, facts)``: the facts, with what the form tells filled in."""

@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
-from harness.inspection.prototext import parse_prototext, read_text
+from harness.formats.prototext import parse_prototext, read_text
+from harness.formats.wire import Message, mapped
 from harness.inspection.tally import counted
 from harness.inspection.tensorflow_graph import Graph, graph_safety
 from harness.inspection.traps import traps_in
-from harness.inspection.wire import Message, mapped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.core.model_facts import ModelFacts
-    from harness.inspection.prototext import TextMessage
+    from harness.formats.prototext import TextMessage
 
 _ENDS = "shapes of outputs: a GraphDef does not keep them"
 _TEXT = "weights: read the graph's form in bytes (.pb) for them"

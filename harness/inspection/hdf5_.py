@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from harness.inspection.malformed import Malformed
+from harness.formats.malformed import Malformed
 from harness.inspection.tally import Weights
 
 if TYPE_CHECKING:

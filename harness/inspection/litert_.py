@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 from harness.core.model_facts import Signature
 from harness.core.protocols import TensorSpec
-from harness.inspection.flat import root
+from harness.formats.flat import root
+from harness.formats.litert_names import DTYPES, OPERATORS
+from harness.formats.malformed import Malformed
+from harness.formats.wire import mapped
 from harness.inspection.litert_metadata import conversion_of, preprocessing_of
-from harness.inspection.litert_names import DTYPES, OPERATORS
 from harness.inspection.litert_quantization import Scales, quantization_of
-from harness.inspection.malformed import Malformed
 from harness.inspection.tally import Weights, counted
 from harness.inspection.traps import traps_in
-from harness.inspection.wire import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from harness.core.model_facts import ModelFacts
-    from harness.inspection.flat import Table
+    from harness.formats.flat import Table
 
 _FLEX = "Flex"
 _DELEGATE = "DELEGATE"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.inspection.flat import root
+from harness.formats.flat import root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.inspection.flat import Table
+    from harness.formats.flat import Table
 
 _NORMALIZATION = 1
 

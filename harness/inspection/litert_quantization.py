@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from harness.core.model_facts import Granularity, QuantizationScheme
     from harness.core.protocols import TensorSpec
-    from harness.inspection.flat import Table
+    from harness.formats.flat import Table
 
 # Range of a type's numbers.
 _RANGES = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.model_facts import DataFile, Quantization
 from harness.core.protocols import TensorSpec
-from harness.inspection.openvino_xml import Network
+from harness.formats.openvino_xml import Network
 from harness.inspection.tally import Weights, counted
 from harness.inspection.traps import traps_in
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.core.model_facts import Granularity, ModelFacts, QuantizationScheme
-    from harness.inspection.openvino_xml import Layer
+    from harness.formats.openvino_xml import Layer
 
 _DTYPES = {
     "bf16": "bfloat16",

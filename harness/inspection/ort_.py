@@ -9,19 +9,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
-from harness.inspection.flat import root
-from harness.inspection.malformed import Malformed
+from harness.formats.flat import root
+from harness.formats.malformed import Malformed
+from harness.formats.wire import mapped
 from harness.inspection.onnx_tensors import dtype_name
 from harness.inspection.tally import Weights, counted
 from harness.inspection.traps import traps_in
-from harness.inspection.wire import mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from harness.core.model_facts import ModelFacts
-    from harness.inspection.flat import Table
+    from harness.formats.flat import Table
 
 _MAX_DEPTH = 16
 _TENSOR = 1

@@ -12,13 +12,13 @@ from harness.core.containment import path_inside
 from harness.core.errors import UnsafeModelError
 from harness.core.model_facts import Signature
 from harness.core.protocols import TensorSpec
+from harness.formats.malformed import Malformed
+from harness.formats.wire import Message, mapped
 from harness.inspection.checkpoint_ import read_index
 from harness.inspection.graphdef_ import version_of
-from harness.inspection.malformed import Malformed
 from harness.inspection.tally import Weights, counted
 from harness.inspection.tensorflow_graph import Graph, dtype_of, graph_safety, shape_of
 from harness.inspection.traps import traps_in
-from harness.inspection.wire import Message, mapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

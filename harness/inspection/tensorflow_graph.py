@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
+from harness.formats.wire import Message
 from harness.inspection.tally import Weights
-from harness.inspection.wire import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

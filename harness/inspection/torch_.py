@@ -7,11 +7,11 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from harness.core.archives import open_archive, read_entry
-from harness.inspection.malformed import Malformed
-from harness.inspection.pickle_machine import PickleMachine
+from harness.formats.malformed import Malformed
+from harness.formats.pickle_machine import PickleMachine
+from harness.formats.torch_tensors import tensors_in
 from harness.inspection.pickles import MAX_PICKLE, pickle_notes
 from harness.inspection.tally import Weights
-from harness.inspection.torch_tensors import tensors_in
 
 if TYPE_CHECKING:
     import zipfile

@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.inspection.malformed import Malformed
-from harness.inspection.prototext import parse_prototext, read_text
+from harness.formats.malformed import Malformed
+from harness.formats.prototext import parse_prototext, read_text
 from harness.inspection.tally import Weights
 
 if TYPE_CHECKING:

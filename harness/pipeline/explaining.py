@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.backends.detect import detect_form
 from harness.backends.onnxruntime_ import open_bytes
 from harness.comparison import distance
+from harness.core.errors import HarnessError
 from harness.diagnose import DriftQuestion, diagnose
 from harness.pipeline.opening import predictor_for
 from harness.weights import compare_weights, describe, reader_for
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.comparison import ComparisonResult
-    from harness.core.protocols import GoldenSource, Rerun, RerunError
+    from harness.core.protocols import GoldenSource, Rerun, RerunError, WeightReader
     from harness.core.results import (
         Finding,
         OutputComparison,
@@ -60,7 +62,21 @@ def may_speak(suite: Suite) -> tuple[VariantSpec, ...]:
 
 def graph_is_read(path: Path) -> bool:
     """Whether graph and weights of this file can be read here."""
-    return path.exists() and reader_for(path) is not None
+    return _form(path) == "onnx"
+
+
+def weights_reader(path: Path) -> WeightReader | None:
+    """The reader of this file's weights; None where there is none for its form."""
+    form = _form(path)
+    return reader_for(form) if form else None
+
+
+def _form(path: Path) -> str | None:
+    try:
+        return detect_form(path).name
+    except HarnessError:
+        # Opening the variant says what is wrong with the file.
+        return None
 
 
 def find_speaker(
@@ -88,7 +104,7 @@ def weigh(spec: VariantSpec, speaker: VariantSpec | None) -> Weighed:
     Raises:
         HarnessError: A model file is broken.
     """
-    reader = reader_for(spec.path) if spec.path.exists() else None
+    reader = weights_reader(spec.path)
     if reader is None:
         shown = "weights of this form are not read yet"
         return Weighed(reason="an endpoint shows no weights" if spec.url else shown)
@@ -97,7 +113,7 @@ def weigh(spec: VariantSpec, speaker: VariantSpec | None) -> Weighed:
         return Weighed(statistics, None, "no variant speaks for the reference")
     if speaker.name == spec.name:
         return Weighed(statistics, None, "its weights speak for the reference")
-    theirs = reader_for(speaker.path)
+    theirs = weights_reader(speaker.path)
     assert theirs is not None  # or it would not speak
     drift = compare_weights(theirs(speaker.path), reader(spec.path), speaker.name)
     return Weighed(statistics, drift)

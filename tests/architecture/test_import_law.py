@@ -19,8 +19,8 @@ PACKAGE = ROOT / "harness"
 ALL = {"*"}
 CORE = {"core"}
 STAGES = {
-    *("backends", "comparison", "core", "diagnose", "gate", "golden", "graphs"),
-    *("inspection", "run", "suite", "weights"),
+    *("backends", "comparison", "core", "diagnose", "formats", "gate", "golden"),
+    *("graphs", "inspection", "run", "suite", "weights"),
 }
 
 ONNX = {"google.protobuf", "numpy", "onnx"}
@@ -33,9 +33,10 @@ LAW = {
     "backends": (CORE, ONNX),
     "run": (CORE, {"numpy"}),
     "comparison": (CORE, {"numpy", "scipy"}),
-    "weights": (CORE, ONNX),
-    "graphs": (CORE, ONNX),
-    "inspection": (CORE, ONNX),
+    "formats": (CORE, {"numpy"}),
+    "weights": (CORE | {"formats"}, ONNX),
+    "graphs": (CORE | {"formats"}, ONNX),
+    "inspection": (CORE | {"formats"}, ONNX),
     "diagnose": (CORE | {"comparison", "graphs"}, {"numpy", "onnx", "scipy"}),
     "gate": (CORE, {"scipy"}),
     "report": (CORE, set()),

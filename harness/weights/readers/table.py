@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING
 from harness.core.registry import LazyEntry, Registry
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from harness.core.protocols import WeightReader
 
+_HERE = "harness.weights.readers"
+# Form, as detection names it -> reader, what must be installed, and the extra.
+_READERS: dict[str, tuple[str, tuple[str, ...], str | None]] = {
+    "onnx": ("onnx_:read_weights", ("onnx",), None),
+}
 READERS: Registry[WeightReader] = Registry(
     "weight reader",
     {
-        "onnx": LazyEntry(
-            "harness.weights.readers.onnx_:read_weights", requires=("onnx",)
-        ),
+        form: LazyEntry(f"{_HERE}.{target}", requires=requires, extra=extra)
+        for form, (target, requires, extra) in _READERS.items()
     },
 )
-_SUFFIXES = {".onnx": "onnx"}
 
 
-def reader_for(path: Path) -> WeightReader | None:
-    """The reader of the form that the file's suffix names.
+def reader_for(form: str) -> WeightReader | None:
+    """The reader of a form, as detection names it.
 
     Returns:
-        None where weights of this form cannot be read yet.
+        None where weights of this form are not read.
 
     Raises:
         MissingDependencyError: The library that reads this form is not installed.
     """
-    name = _SUFFIXES.get(path.suffix.lower())
-    return None if name is None else READERS.get(name)
+    return READERS.get(form) if form in READERS else None

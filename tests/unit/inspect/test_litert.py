@@ -8,8 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from harness.core.errors import ModelLoadError
 from harness.core.model_facts import Quantization
 from harness.core.protocols import TensorSpec
+from harness.formats.litert_names import DTYPES, OPERATORS
 from harness.inspection import inspect_model
-from harness.inspection.litert_names import DTYPES, OPERATORS
 
 MODELS = Path(__file__).parents[3] / "golden" / "digits" / "models"
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.core.errors import ModelLoadError
+from harness.formats.malformed import Malformed
+from harness.formats.pickle_machine import Global, Made, PickleMachine
 from harness.inspection import inspect_model
-from harness.inspection.malformed import Malformed
-from harness.inspection.pickle_machine import Global, Made, PickleMachine
 from harness.inspection.pickles import pickle_notes
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

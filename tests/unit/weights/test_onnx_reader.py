@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
@@ -10,7 +8,7 @@ from harness.weights import READERS, describe, reader_for
 
 
 def read(path):
-    reader = reader_for(path)
+    reader = reader_for("onnx")
     assert reader is not None
     return {tensor.name: tensor for tensor in reader(path)}
 
@@ -20,10 +18,9 @@ def step(values):
     return (values.max() - values.min()) / 255
 
 
-def test_reader_goes_by_the_suffix():
-    assert reader_for(Path("a.ONNX")) is READERS.get("onnx")
-    assert reader_for(Path("a.tflite")) is None
-    assert list(READERS) == ["onnx"]
+def test_reader_goes_by_the_form():
+    assert reader_for("onnx") is READERS.get("onnx")
+    assert reader_for("tensorrt-engine") is None
 
 
 def test_float_weights_are_those_that_were_saved(network):

@@ -10,7 +10,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.inspection.malformed import Malformed
+from harness.formats.malformed import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.inspection.pickle_machine import Global, Made
+from harness.formats.pickle_machine import Global, Made
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from harness.inspection.malformed import Malformed
+from harness.formats.malformed import Malformed
 
 if TYPE_CHECKING:
     from pathlib import Path

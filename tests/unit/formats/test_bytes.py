@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from harness.inspection import flat, prototext, wire
-from harness.inspection.malformed import Malformed
+from harness.formats import flat, prototext, wire
+from harness.formats.malformed import Malformed
 from harness.inspection.tally import Weights, counted
 from harness.inspection.traps import traps_in
 

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.inspection.malformed import Malformed
+from harness.formats.malformed import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from harness.inspection.malformed import Malformed
+from harness.formats.malformed import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pickletools
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from harness.inspection.malformed import Malformed
+from harness.formats.malformed import Malformed
 
 _MAX_OPCODES = 5_000_000
 _MARK = object()
