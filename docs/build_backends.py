@@ -134,8 +134,9 @@ def endpoint_row(name: str) -> Row:
 def reads(path: Path) -> str:
     """What is told of the file without running it."""
     try:
-        facts = inspect_model(path, detect_form(path).name)
-        weights = reader_for(path) is not None
+        form = detect_form(path).name
+        facts = inspect_model(path, form)
+        weights = reader_for(form) is not None
     except HarnessError:
         return ""
     told = {

@@ -5,9 +5,10 @@ Reads a bounded part of it, whatever its size, and imports no runtime.
 
 from __future__ import annotations
 
-import stat
 from typing import TYPE_CHECKING
 
+from harness.backends.admission import refuse_no_model
+from harness.backends.forms.form import Evidence
 from harness.backends.forms.look import ZIP, Look
 from harness.backends.forms.table import FORMS
 from harness.core.errors import ModelLoadError, UnsupportedFormatError
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
     from harness.backends.forms.form import Form
 
-_GIT_LFS = b"version https://git-lfs"
+# Backend -> forms that it runs, or refuses in words of its own, beside those that are
+# detected as its own.
+_ALSO = {
+    "onnx-reference": frozenset({"onnx"}),
+    "openvino": frozenset(
+        {"graphdef", "graphdef-text", "litert", "metagraph", "onnx", "savedmodel"}
+    ),
+    "torch": frozenset({"pickle"}),
+}
+_OURS = frozenset({*_ALSO, *(form.backend for form in FORMS if form.backend)})
 
 
 def detect(path: Path) -> str:
@@ -37,6 +47,49 @@ def detect(path: Path) -> str:
     return form.backend
 
 
+def backend_for(path: Path, named: str | None) -> str:
+    """Name of the backend that runs `path`: the one that is named, else detected.
+
+    What is refused of a file whatever runs it is refused either way. A named backend
+    is the user's choice: the suffix says nothing then, and what the bytes are not known
+    to be is the backend's to judge.
+
+    Args:
+        path: The file or folder, or a checkpoint's prefix.
+        named: The variant's ``backend``; None detects it.
+
+    Raises:
+        ModelLoadError: The path cannot be read; without a name, it does not exist.
+        UnsupportedFormatError: It is no model, or plainly one of a form that the
+            backend does not run.
+        UnsafeModelError: It is out of all bounds.
+    """
+    if named is None:
+        return detect(path)
+    look = Look(path)
+    if not (look.is_prefix or path.exists()):
+        return named
+    try:
+        refuse_no_model(look)
+        form = _recognised(look)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if form and form.evidence < Evidence.LIKENESS and not _runs(named, form):
+        raise UnsupportedFormatError(
+            f"{path} is {form.title}, which backend {named!r} does not run",
+            hint=f"leave backend out: {form.backend} runs it"
+            if form.backend
+            else form.reason,
+        )
+    return named
+
+
+def _runs(backend: str, form: Form) -> bool:
+    """Whether a backend may run a form; what others' backends run, they know."""
+    own = form.backend == backend or form.name in _ALSO.get(backend, ())
+    return own or backend not in _OURS
+
+
 def detect_form(path: Path) -> Form:
     """Form of the file or folder, or of the checkpoint that the path begins.
 
@@ -48,8 +101,8 @@ def detect_form(path: Path) -> Form:
     """
     try:
         look = Look(path)
-        _refuse_no_model(look)
-        form: Form | None = next(filter(lambda f: f.recognise(look), FORMS), None)
+        refuse_no_model(look)
+        form = _recognised(look)
         if form is None:
             raise _unknown(look)
     except OSError as error:
@@ -59,24 +112,8 @@ def detect_form(path: Path) -> Form:
     return form
 
 
-def _refuse_no_model(look: Look) -> None:
-    if look.is_folder or look.is_prefix:
-        return
-    if not stat.S_ISREG(look.path.stat().st_mode):
-        # A pipe would be waited for, and a device has no end.
-        raise UnsupportedFormatError(
-            f"{look.path} is neither a file nor a folder",
-            hint="name a model's file or folder",
-        )
-    if not look.head:
-        raise UnsupportedFormatError(
-            f"{look.path} is empty", hint="copy or export the model again"
-        )
-    if look.head.startswith(_GIT_LFS):
-        raise UnsupportedFormatError(
-            f"{look.path} is a Git LFS pointer, not the model itself",
-            hint="fetch the file itself: git lfs pull",
-        )
+def _recognised(look: Look) -> Form | None:
+    return next(filter(lambda form: form.recognise(look), FORMS), None)
 
 
 def _check_suffix(look: Look, form: Form) -> None:

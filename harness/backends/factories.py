@@ -36,6 +36,21 @@ def made_by(name: str, arguments: Mapping[str, object] | None = None) -> Any:
         ) from error
 
 
+def imported(name: str) -> None:
+    """Import a module that a suite names, for what that registers.
+
+    Raises:
+        SuiteError: It cannot be imported.
+    """
+    try:
+        import_module(name)
+    except Exception as error:
+        raise SuiteError(
+            f"module {name!r} cannot be imported: {_one_line(error)}",
+            hint="install its package, or put its folder on PYTHONPATH",
+        ) from error
+
+
 def _function(name: str) -> Callable[..., Any]:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.backends.factories import imported
 from harness.backends.keras_call import keras_call
 from harness.backends.keras_config import refuse_code
 from harness.backends.keras_files import (
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from harness.core.protocols import Runtime
 
-_ALLOWED = frozenset({"allow_lambda", "weights"})
+_ALLOWED = frozenset({"allow_lambda", "custom_modules", "weights"})
 
 
 def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
@@ -41,8 +42,10 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
     Args:
         path: A ``.keras`` or ``.h5`` file of a whole model, or a ``.json`` that
             `to_json` wrote.
-        options: ``allow_lambda``, names of Lambda layers that may run; ``weights`` of
-            a JSON configuration, relative to its folder (its name and .weights.h5).
+        options: ``allow_lambda``, names of Lambda layers that may run;
+            ``custom_modules``, modules that are imported, and whose classes the model
+            may have; ``weights`` of a JSON configuration, relative to its folder (its
+            name and .weights.h5).
 
     Raises:
         SuiteError: An option is unknown, or no weights are named.
@@ -90,27 +93,30 @@ def _load(keras: Any, path: Path, request: Options) -> tuple[Any, Runtime]:
     """The model, and what the record says of how it was loaded."""
     allowed = request.names("allow_lambda")
     facts: Runtime = {"allow_lambda": ", ".join(allowed)} if allowed else {}
+    modules = request.names("custom_modules")
+    for module in modules:
+        imported(module)
     weights = request.get("weights", str, "")
     form = form_of(path)
     if form == "json":
-        model, file = _from_json(keras, path, weights, allowed)
+        model, file = _from_json(keras, path, weights, allowed, modules)
         # The variant's digest is of the file that it names, which holds no weight.
         digest = {"weights": file.name, "weights_sha256": sha256_of(file)}
         return model, {**facts, **digest}
     if weights:
         raise request.wrong("weights", weights, "a file of a JSON configuration alone")
     config = archive_config(path) if form == "archive" else hdf5_config(path)
-    refuse_code(config, path, allowed)
+    refuse_code(config, path, allowed, modules)
     safe = not allowed
     model = keras.saving.load_model(str(path), compile=False, safe_mode=safe)
     return model, facts
 
 
 def _from_json(
-    keras: Any, path: Path, weights: str, allowed: list[str]
+    keras: Any, path: Path, weights: str, allowed: list[str], modules: list[str]
 ) -> tuple[Any, Path]:
     config = json_config(path)
-    refuse_code(config, path, allowed)
+    refuse_code(config, path, allowed, modules)
     file = weights_of(path, weights)
     # What it was trained with says nothing of what it answers.
     config.pop("compile_config", None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from harness.backends.parts import reading
 from harness.core.archives import open_archive, read_entry
 from harness.core.containment import path_inside
 from harness.core.errors import ModelLoadError, SuiteError, UnsafeModelError
+from harness.formats.json_text import parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def archive_config(path: Path) -> Any:
             if name.endswith(".h5"):
                 with archive.open(name) as stream:
                     _check_arrays(stream, path)
-    return _parsed(config)
+    return _parsed(config, path)
 
 
 def hdf5_config(path: Path) -> Any:
@@ -72,6 +73,10 @@ def hdf5_config(path: Path) -> Any:
 
     check_hdf5(path)
     with h5py.File(path) as file:
+        if "model_config" in file.attrs:
+            size = file.attrs.get_id("model_config").get_storage_size()
+            if size > _MAX_CONFIG:
+                raise _no_config(path, "configuration")
         config: str | bytes | None = file.attrs.get("model_config")
     if config is None:
         raise ModelLoadError(
@@ -79,7 +84,7 @@ def hdf5_config(path: Path) -> Any:
             hint="save the whole model: model.save(...), not save_weights(...); or"
             " name its JSON, with options = { weights = ... }",
         )
-    return _parsed(config)
+    return _parsed(config, path)
 
 
 def json_config(path: Path) -> Any:
@@ -90,7 +95,7 @@ def json_config(path: Path) -> Any:
     """
     if path.stat().st_size > _MAX_CONFIG:
         raise _no_config(path, "configuration")
-    config = _parsed(path.read_bytes())
+    config = _parsed(path.read_bytes(), path)
     if not isinstance(config, dict) or "class_name" not in config:
         raise ModelLoadError(
             f"{path} is no Keras configuration: it names no class",
@@ -188,5 +193,6 @@ def _no_config(path: Path, what: str) -> ModelLoadError:
     )
 
 
-def _parsed(config: str | bytes) -> Any:
-    return json.loads(config)
+def _parsed(config: str | bytes, path: Path) -> Any:
+    with reading(path, "Keras model"):
+        return parse_json(config, "its configuration")

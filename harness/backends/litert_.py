@@ -6,6 +6,7 @@ import re
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from harness.backends.flat_files import check_litert
 from harness.backends.litert_graphs import choose_graph
 from harness.backends.options import Options
 from harness.backends.sessions import (
@@ -53,11 +54,14 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
         SuiteError: An option is unknown or has a wrong value.
         ModelLoadError: The file is missing or broken, or has operators of TensorFlow
             or of somebody else.
+        UnsafeModelError: A graph of it runs itself, or its weights lie outside of its
+            folder.
     """
     request = Options("litert", options, _ALLOWED)
     threads = request.count("num_threads", 1)
     kernels = request.choice("kernels", _KERNELS, "default")
     require_file(path)
+    check_litert(path)
     try:
         interpreter = _interpreter(path, threads, kernels)
         signature = request.get("signature", str, "")

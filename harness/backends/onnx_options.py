@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
+from harness.backends.onnx_config_keys import misspelt
 from harness.backends.onnx_errors import RUNTIME_ERRORS
 from harness.backends.options import Options
 from harness.core.errors import SuiteError
@@ -66,6 +67,12 @@ class Request:
             self._configure(options, key, str(value))
 
     def _configure(self, options: Options, key: str, value: str) -> None:
+        if (near := misspelt(key)) is not None:
+            raise SuiteError(
+                f"backend 'onnxruntime': config has the key {key!r}, which this"
+                f" onnxruntime {onnxruntime.__version__} does not know",
+                hint=f"the nearest that it knows: {near}" if near else "leave it out",
+            )
         try:
             self.session.add_session_config_entry(key, value)
         except RUNTIME_ERRORS as error:

@@ -16,7 +16,7 @@ import onnx
 from onnx.helper import tensor_dtype_to_np_dtype
 from onnx.reference import ReferenceEvaluator
 
-from harness.backends.onnx_files import check_external_data
+from harness.backends.onnx_files import check_onnx
 from harness.backends.options import Options
 from harness.backends.sessions import (
     LiveSession,
@@ -55,7 +55,7 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
     """
     Options("onnx-reference", options, ())
     require_file(path)
-    check_external_data(path, path.parent)
+    check_onnx(path, path.parent)
     try:
         model = onnx.load(path)
         evaluator = ReferenceEvaluator(model)

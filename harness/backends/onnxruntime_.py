@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
+from harness.backends.flat_files import check_ort, is_ort
 from harness.backends.onnx_declared import Declared, read_declared
 from harness.backends.onnx_errors import RUNTIME_ERRORS, load_error, run_error
-from harness.backends.onnx_files import check_external_data
+from harness.backends.onnx_files import check_onnx
 from harness.backends.onnx_options import Request, provider_facts
 from harness.backends.onnx_values import input_of, output_of, runner_of
 from harness.backends.sessions import LiveSession, LoadedModel, require_file
@@ -35,18 +36,22 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
             ``graph_optimization_level`` (disable, basic, extended, layout, all),
             ``intra_op_num_threads``, ``inter_op_num_threads``, ``execution_mode``
             (sequential, parallel), ``enable_cpu_mem_arena``, ``enable_mem_pattern``,
-            ``config`` (session configuration entries; which of them there are
-            onnxruntime does not tell).
+            ``config`` (session configuration entries; one that the runtime would
+            drop is an error).
 
     Raises:
         SuiteError: An option, or one of a provider, is unknown or has a wrong value.
         ModelLoadError: The file is missing, broken or not supported, or a requested
             provider is not there.
-        UnsafeModelError: The model keeps data outside its own folder.
+        UnsafeModelError: The model keeps data outside its own folder, or is out of
+            bounds: graphs inside of graphs, functions that unfold without end.
     """
     require_file(path)
     request = Request(options)
-    check_external_data(path, path.parent)
+    if is_ort(path):
+        check_ort(path)
+    else:
+        check_onnx(path, path.parent)
     return _open(str(path), str(path), request)
 
 
@@ -66,7 +71,8 @@ def open_bytes(
         UnsafeModelError: The model keeps data outside `folder`.
     """
     request = Request(options)
-    check_external_data(model, folder)
+    if not is_ort(model):
+        check_onnx(model, folder)
     if folder is not None:
         request.session.add_session_config_entry(_EXTERNAL_FOLDER, str(folder))
     return _open(model, "model in memory", request)

@@ -17,8 +17,11 @@ from google.protobuf import (
 )
 
 from harness.backends.opencv_networks import Network, Output, read_text
-from harness.core.errors import ModelLoadError
+from harness.backends.parts import reading
+from harness.core.errors import ModelLoadError, UnsafeModelError
 from harness.core.protocols import TensorSpec
+from harness.formats.nesting import PROTOTEXT, check_nesting
+from harness.formats.prototext import MAX_DEPTH as MAX_TEXT_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +54,7 @@ _SCHEMA: dict[str, list[tuple[str, int, int | str, bool]]] = {
         ("layer", 100, "LayerParameter", True),
     ],
 }
-_INPUT = "Input"
+_INPUT, _PYTHON = "Input", "Python"
 
 
 def read_prototxt(path: Path) -> Network:
@@ -59,9 +62,15 @@ def read_prototxt(path: Path) -> Network:
 
     Raises:
         ModelLoadError: The text is cut short or no network, or it is one for training.
+        UnsafeModelError: It is nested too deep, or has a Python layer.
     """
     net = _parsed(path)
     layers = [*net.layers, *net.layer]
+    if own := [layer.name for layer in net.layer if layer.type == _PYTHON]:
+        raise UnsafeModelError(
+            f"{path}: layer {own[0]!r} is a Python layer: it imports and runs code",
+            hint="export the network without it, of Caffe's own layers",
+        )
     inputs = [*_declared_inputs(net), *_input_layers(net)]
     if not inputs:
         raise _no_input(path, layers)
@@ -75,19 +84,17 @@ def read_prototxt(path: Path) -> Network:
 
 def _parsed(path: Path) -> Any:
     net = _net_class()()
+    text = read_text(path)
+    with reading(path, "Caffe network"):
+        # OpenCV's own reader calls itself at each, without an end.
+        check_nesting(text, PROTOTEXT, "it", MAX_TEXT_DEPTH)
     try:
-        return text_format.Parse(read_text(path), net, allow_unknown_field=True)
-    except (text_format.ParseError, RecursionError) as error:
+        return text_format.Parse(text, net, allow_unknown_field=True)
+    except text_format.ParseError as error:
         raise ModelLoadError(
-            f"{path} is no whole Caffe network: {_place(error)}",
+            f"{path} is no whole Caffe network: {' '.join(str(error).split())}",
             hint="the file was cut short or changed; copy it again",
         ) from error
-
-
-def _place(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "its blocks are nested too deep"
-    return " ".join(str(error).split())
 
 
 def _no_input(path: Path, layers: list[Any]) -> ModelLoadError:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import openvino
 
-from harness.backends.onnx_files import check_external_data
 from harness.backends.openvino_errors import compile_error, read_error, shapes_error
+from harness.backends.openvino_files import check_file
 from harness.backends.openvino_ports import Port, ports
 from harness.backends.options import Options
 from harness.backends.sessions import (
@@ -54,13 +54,13 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
         SuiteError: An option is unknown or has a wrong value.
         ModelLoadError: A file is missing, broken or not supported, or the device is
             not there.
-        UnsafeModelError: The model keeps data outside its own folder.
+        UnsafeModelError: The model keeps data outside its own folder, or is out of all
+            bounds.
     """
     request = _Request(options)
     if not path.is_dir():
         require_file(path)
-        if path.suffix.lower() != ".xml":
-            check_external_data(path, path.parent)
+        check_file(path)
     compiled, inputs, outputs = _compiled(path, request)
     return LiveSession(
         LoadedModel(

@@ -117,8 +117,8 @@ def access_of(request: Options) -> Access:
 
     ``connect_timeout`` (5 s), ``timeout`` (60 s), ``retries`` (2, at most 10; 0 for a
     model that keeps state between calls), ``max_response_mb`` (from the outputs'
-    sizes), ``ca_file``, ``verify`` (true), ``token_env`` (the environment variable
-    that holds a bearer token).
+    sizes), ``ca_file`` (relative to the suite file), ``verify`` (true), ``token_env``
+    (the environment variable that holds a bearer token).
 
     Raises:
         SuiteError: One has a wrong value, or the variable is not set.

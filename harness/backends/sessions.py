@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from harness.backends.admission import refuse_no_model
 from harness.backends.feeds import FeedCheck, fixed_batch
+from harness.backends.forms.look import Look
 from harness.core.errors import InferenceError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -80,15 +82,32 @@ class LiveSession:
 
 
 def require_file(path: Path) -> None:
-    """Raise what a runtime would say less clearly of a path that is no file.
+    """Raise what a runtime would say less clearly of a path that is no model's file.
 
     Raises:
-        ModelLoadError: It is none.
+        ModelLoadError: It does not exist, is a folder, or cannot be read.
+        UnsupportedFormatError: It is a pipe or device, empty, or a Git LFS pointer.
+        UnsafeModelError: It, or the archive that it is, is out of all bounds.
     """
-    if not path.is_file():
+    look = Look(path)
+    if look.is_folder:
+        raise ModelLoadError(
+            f"model {path} is a folder, where a file is needed",
+            hint="name the model's file",
+        )
+    if not path.exists():
         raise ModelLoadError(
             f"model file {path} does not exist", hint="check the variant's path"
         )
+    try:
+        refuse_no_model(look)
+        # The bounds of an archive are checked where its entries are listed.
+        _ = look.names
+    except OSError as error:
+        raise ModelLoadError(
+            f"cannot read model {path}: {error.strerror or error}",
+            hint="check the file, and who may read it",
+        ) from error
 
 
 def load_failure(backend: str, path: Path, error: Exception) -> ModelLoadError:

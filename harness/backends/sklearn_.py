@@ -14,6 +14,7 @@ from threadpoolctl import ThreadpoolController
 from harness.backends.forms.look import Look
 from harness.backends.forms.sklearn_forms import FORMS
 from harness.backends.options import Options
+from harness.backends.parts import reading
 from harness.backends.sessions import (
     LiveSession,
     LoadedModel,
@@ -22,8 +23,10 @@ from harness.backends.sessions import (
     require_file,
 )
 from harness.backends.sklearn_answers import COLUMNS, Estimator
-from harness.core.archives import open_archive
+from harness.core.archives import open_archive, read_entry
 from harness.core.errors import HarnessError, ModelLoadError, UnsafeModelError
+from harness.formats.json_text import parse_json
+from harness.formats.malformed import OutOfBounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 _ALLOWED = frozenset({"allow_pickle", "num_threads", "trusted"})
 _ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _SHOWN = 5
+_MAX_SCHEMA = 256 << 20
 
 
 def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
@@ -146,8 +150,11 @@ def _suffixes(name: str) -> tuple[str, ...]:
 def _from_skops(path: Path, trusted: Collection[str]) -> Any:
     import skops.io
 
-    with open_archive(path):
-        pass  # its bounds hold; skops itself sets none
+    with reading(path, "skops archive"), open_archive(path) as archive:
+        # Its bounds hold; skops itself sets none.
+        if (schema := read_entry(archive, "schema.json", _MAX_SCHEMA)) is None:
+            raise OutOfBounds(f"its schema is larger than {_MAX_SCHEMA >> 20} MiB")
+        parse_json(schema, "its schema")
     found = skops.io.get_untrusted_types(file=path)
     foreign = [name for name in sorted(found) if name not in trusted]
     if unknown := [name for name in foreign if not _is_sklearn_type(name)]:

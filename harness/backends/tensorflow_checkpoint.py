@@ -21,7 +21,7 @@ from harness.backends.tensorflow_graphs import (
 )
 from harness.backends.tensorflow_messages import read_message
 from harness.backends.tensorflow_runtime import without_advice
-from harness.backends.tensorflow_safety import check_operators
+from harness.backends.tensorflow_safety import check_answers, check_operators
 from harness.backends.tensorflow_sessions import check_restored, new_session
 from harness.core.errors import ModelLoadError, SuiteError
 
@@ -82,6 +82,9 @@ def _in_session(tf: Any, prefix: Path, meta: Path, request: Options) -> ModelCal
     with without_advice(tf), session.graph.as_default():
         saver = v1.train.import_meta_graph(meta_graph, clear_devices=True)
         tensors, facts = _interface(session.graph, meta_graph, request, meta)
+        asked = [tensor.name for tensor in tensors[1].values()]
+        allowed = request.names("allow_ops")
+        check_answers(meta_graph.graph_def, asked, meta, allowed)
         session.run([v1.local_variables_initializer(), v1.tables_initializer()])
         if saver is not None:
             saver.restore(session, str(prefix))

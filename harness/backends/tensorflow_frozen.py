@@ -8,7 +8,7 @@ from harness.backends.options import Options
 from harness.backends.tensorflow_calls import ModelCall, positional_call
 from harness.backends.tensorflow_graphs import tensors_by_name
 from harness.backends.tensorflow_messages import read_message
-from harness.backends.tensorflow_safety import check_operators
+from harness.backends.tensorflow_safety import check_answers, check_operators
 from harness.core.errors import ModelLoadError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def open_frozen(tf: Any, path: Path, options: Mapping[str, object]) -> ModelCall
             f"{path}: cannot tell the graph's inputs, {inputs}, and outputs, {outputs}",
             hint='say options = { inputs = ["..."], outputs = ["..."] } in the variant',
         )
+    check_answers(graph, outputs, path, request.names("allow_ops"))
     wrapped = tf.compat.v1.wrap_function(
         lambda: tf.compat.v1.import_graph_def(graph, name=""), []
     )

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError, Message
 
+from harness.backends.admission import MAX_MESSAGE, check_size
+from harness.backends.parts import reading
 from harness.core.errors import ModelLoadError
+from harness.formats.nesting import PROTOTEXT, check_nesting
+from harness.formats.prototext import MAX_DEPTH, MAX_TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +30,16 @@ def read_message(path: Path, message: M, what: str) -> M:
 
     Raises:
         ModelLoadError: The file is neither encoding of it, or cut short.
+        UnsafeModelError: It is too large, or nested too deep.
     """
+    check_size(path, path.stat().st_size, MAX_MESSAGE)
     data = path.read_bytes()
     try:
         if _is_text(data):
-            text_format.Parse(data.decode(), message)
+            check_size(path, len(data), MAX_TEXT)
+            with reading(path, what):
+                check_nesting(text := data.decode(), PROTOTEXT, "it", MAX_DEPTH)
+            text_format.Parse(text, message)
         else:
             message.ParseFromString(data)
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:

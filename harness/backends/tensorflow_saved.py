@@ -13,7 +13,7 @@ from harness.backends.tensorflow_graphs import (
 )
 from harness.backends.tensorflow_messages import read_message
 from harness.backends.tensorflow_runtime import without_advice
-from harness.backends.tensorflow_safety import check_operators
+from harness.backends.tensorflow_safety import check_answers, check_operators
 from harness.backends.tensorflow_sessions import new_session
 from harness.core.containment import path_inside
 from harness.core.errors import HarnessError, ModelLoadError, SuiteError
@@ -48,7 +48,10 @@ def open_saved_model(tf: Any, path: Path, options: Mapping[str, object]) -> Mode
     request = Options("tensorflow, SavedModel", options, _ALLOWED)
     meta_graph = _meta_graph(tf, path, request)
     _check_assets(tf, path, meta_graph)
-    check_operators(meta_graph.graph_def, path, request.names("allow_ops"))
+    allowed = request.names("allow_ops")
+    assets = [asset.tensor_info.name for asset in _assets(tf, meta_graph)]
+    check_operators(meta_graph.graph_def, path, allowed, assets)
+    check_answers(meta_graph.graph_def, _answers(meta_graph, request), path, allowed)
     if request.names("inputs") or request.names("outputs"):
         return _in_session(tf, path, request, meta_graph)
     name, _ = choose_signature(meta_graph.signature_def, request, path)
@@ -112,13 +115,20 @@ def _meta_graph(tf: Any, path: Path, request: Options) -> Any:
     )
 
 
+def _answers(meta_graph: Any, request: Options) -> list[str]:
+    """Tensors that are asked for, or that are run when the model is loaded."""
+    signatures = meta_graph.signature_def.values()
+    infos = (info for signature in signatures for info in signature.outputs.values())
+    return [*request.names("outputs"), *(info.name for info in infos)]
+
+
 def _tags(meta_graph: Any) -> list[str]:
     return sorted(meta_graph.meta_info_def.tags)
 
 
 def _check_assets(tf: Any, path: Path, meta_graph: Any) -> None:
     folder = path / tf.saved_model.ASSETS_DIRECTORY
-    for name in _assets(tf, meta_graph):
+    for name in (asset.filename for asset in _assets(tf, meta_graph)):
         asset = path_inside(folder, name, f"{path}: an asset")
         if not asset.is_file():
             raise ModelLoadError(
@@ -127,13 +137,13 @@ def _check_assets(tf: Any, path: Path, meta_graph: Any) -> None:
             )
 
 
-def _assets(tf: Any, meta_graph: Any) -> Iterator[str]:
-    """Names of asset files, in their place and in that before TensorFlow 1.15."""
+def _assets(tf: Any, meta_graph: Any) -> Iterator[Any]:
+    """Asset files, in their place and in that before TensorFlow 1.15."""
     from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 
-    yield from (asset.filename for asset in meta_graph.asset_file_def)
+    yield from meta_graph.asset_file_def
     packed = meta_graph.collection_def[tf.saved_model.ASSETS_KEY].any_list.value
     for value in packed:
         asset = AssetFileDef()
         value.Unpack(asset)
-        yield asset.filename
+        yield asset

@@ -7,12 +7,13 @@ unpickles what is no plain tensor. A program that only computes needs little of 
 from __future__ import annotations
 
 import ast
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from harness.backends.parts import reading
 from harness.backends.torch_files import entries, entry_names
-from harness.core.errors import ModelLoadError, UnsafeModelError
+from harness.core.errors import UnsafeModelError
+from harness.formats.json_text import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -131,12 +132,8 @@ def refuse_code(path: Path, named: Collection[str]) -> None:
         if name.rpartition("/")[2].startswith(_OBJECTS):
             raise _refused(path, f"holds a pickled object, {name}")
     for name, text in entries(path, ".json", _MAX_TEXT).items():
-        try:
-            content = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ModelLoadError(
-                f"{path}: {name} is no JSON: {error}", hint="export the program again"
-            ) from error
+        with reading(path, "exported program"):
+            content = parse_json(text, name)
         for key, value in _texts(content):
             _check(path, key, value, named)
 

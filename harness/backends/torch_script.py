@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from harness.backends.parts import reading
 from harness.backends.torch_files import entries
 from harness.backends.torch_inputs import declared_inputs
 from harness.backends.torch_modules import evaluating
 from harness.backends.torch_values import ANY, TorchModel
 from harness.core.errors import ModelLoadError, UnsafeModelError
 from harness.core.protocols import TensorSpec
+from harness.formats.nesting import CODE, check_nesting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -71,8 +73,12 @@ def load_script(path: Path, options: Options) -> TorchModel:
 
 
 def _refuse_operators(path: Path, named: Collection[str]) -> None:
-    for code in entries(path, ".py", _MAX_CODE).values():
-        for operator in _foreign(code.decode(errors="replace")):
+    for name, code in entries(path, ".py", _MAX_CODE).items():
+        text = code.decode(errors="replace")
+        with reading(path, "TorchScript archive"):
+            # The runtime's parser calls itself at each.
+            check_nesting(text, CODE, name)
+        for operator in _foreign(text):
             if operator not in named:
                 raise UnsafeModelError(
                     f"{path}: its code calls {operator}, which does not come with"

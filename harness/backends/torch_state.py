@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from harness.backends.factories import made_by
+from harness.backends.parts import reading
 from harness.backends.torch_inputs import declared_inputs
 from harness.backends.torch_modules import evaluating
 from harness.backends.torch_values import TorchModel
@@ -20,6 +21,8 @@ from harness.core.errors import (
     SuiteError,
     UnsafeModelError,
 )
+from harness.formats.json_text import parse_json
+from harness.formats.malformed import OutOfBounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 _GLOBAL = re.compile(r"GLOBAL (\S+)")
 _SHOWN = 4
+_MAX_HEADER = 100_000_000  # safetensors' own
 
 
 def load_state(path: Path, form: str, options: Options) -> TorchModel:
@@ -64,7 +68,17 @@ def _safetensors(path: Path) -> Any:
             f"{path} needs safetensors, not installed",
             hint="pip install 'model-quality-harness[torch]'",
         ) from error
+    _check_header(path)
     return load_file(path, device="cpu")
+
+
+def _check_header(path: Path) -> None:
+    """Let a header pass that is JSON within bounds; how long it is, it tells first."""
+    with reading(path, "safetensors file"), path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > _MAX_HEADER:
+            raise OutOfBounds(f"its header takes {length:,} bytes")
+        parse_json(stream.read(length), "its header")
 
 
 def _pickled(path: Path) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from harness.formats.malformed import Malformed
+from harness.formats.malformed import Malformed, OutOfBounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ class _Buffer:
     def table(self, at: int) -> Table:
         self.left -= 1
         if self.left < 0:
-            raise Malformed(f"it has more than {_MAX_TABLES:,} parts")
+            raise OutOfBounds(f"it has more than {_MAX_TABLES:,} parts")
         return Table(self, at)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from harness.formats.malformed import Malformed
+from harness.formats.malformed import Malformed, OutOfBounds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,13 +83,13 @@ class Network:
             raise Malformed("it has no layers")
 
     def _refuse_doctype(self, *_: object) -> None:
-        raise Malformed("it has a document type, which no model of OpenVINO has")
+        raise OutOfBounds("it has a document type, which no model of OpenVINO has")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._n_elements += 1
         self._path.append(tag)
         if len(self._path) > _MAX_DEPTH or self._n_elements > _MAX_ELEMENTS:
-            raise Malformed("it is nested too deep, or has too many elements")
+            raise OutOfBounds("it is nested too deep, or has too many elements")
         if tag == "net" and not self.version:
             self.version = attributes.get("version", "")
         elif tag == "layer":

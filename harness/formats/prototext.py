@@ -9,14 +9,14 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.formats.malformed import Malformed
+from harness.formats.malformed import Malformed, OutOfBounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 MAX_TEXT = 256 << 20
-_MAX_DEPTH = 64
+MAX_DEPTH = 64
 _TOKEN = re.compile(
     r"""(?:[\s,;]|\#[^\n]*+)*+
     (?P<piece>[{}<>\[\]:] | "(?:[^"\\\n]|\\.)*+" | '(?:[^'\\\n]|\\.)*+'
@@ -71,7 +71,7 @@ def read_text(path: Path) -> str:
         OSError: It cannot be read.
     """
     if path.stat().st_size > MAX_TEXT:
-        raise Malformed(f"it is larger than {MAX_TEXT >> 20} MiB")
+        raise OutOfBounds(f"it is larger than {MAX_TEXT >> 20} MiB")
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -102,8 +102,8 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _message(pieces: Iterator[str], closing: str, depth: int) -> TextMessage:
-    if depth > _MAX_DEPTH:
-        raise Malformed(f"it is nested more than {_MAX_DEPTH} deep")
+    if depth > MAX_DEPTH:
+        raise OutOfBounds(f"it is nested more than {MAX_DEPTH} deep")
     message = TextMessage()
     for piece in pieces:
         if piece == closing:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.formats.malformed import Malformed
+from harness.formats.malformed import Malformed, OutOfBounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +36,9 @@ class Message:
     def __init__(self, data: memoryview) -> None:
         self._numbers: dict[int, list[int]] = defaultdict(list)
         self._blocks: dict[int, list[memoryview]] = defaultdict(list)
-        for count, (number, value) in enumerate(_fields(data)):
+        for count, (number, value) in enumerate(fields(data)):
             if count == _MAX_FIELDS:
-                raise Malformed(f"a message has more than {_MAX_FIELDS:,} fields")
+                raise OutOfBounds(f"a message has more than {_MAX_FIELDS:,} fields")
             if isinstance(value, int):
                 self._numbers[number].append(value)
             else:
@@ -124,7 +124,12 @@ def varint(data: memoryview, at: int) -> tuple[int, int]:
     raise Malformed("a number is cut short")
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Numbers and values of a message's fields, in the order of the file.
+
+    Raises:
+        Malformed: One is cut short, or of a wire type that is no more in use.
+    """
     at = 0
     while at < len(data):
         key, at = varint(data, at)

@@ -9,7 +9,8 @@ from numpy.lib import format as npy
 
 from harness.core.archives import open_archive
 from harness.core.protocols import TensorSpec
-from harness.formats.malformed import Malformed, parse_json
+from harness.formats.json_text import parse_json
+from harness.formats.malformed import Malformed
 from harness.inspection.tally import Weights
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from harness.core.containment import path_inside
 from harness.core.errors import UnsafeModelError
 from harness.core.model_facts import DataFile
 from harness.core.protocols import TensorSpec
-from harness.formats.malformed import Malformed, parse_json
+from harness.formats.json_text import parse_json
+from harness.formats.malformed import Malformed
 from harness.formats.wire import Message, mapped
 from harness.inspection.tally import counted
 from harness.inspection.traps import traps_in

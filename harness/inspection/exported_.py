@@ -13,7 +13,8 @@ from zipfile import BadZipFile, ZipFile
 
 from harness.core.archives import open_archive, read_entry
 from harness.core.protocols import TensorSpec
-from harness.formats.malformed import Malformed, parse_json
+from harness.formats.json_text import parse_json
+from harness.formats.malformed import Malformed
 from harness.formats.pickle_machine import PickleMachine
 from harness.inspection.pickles import MAX_PICKLE, pickle_notes
 from harness.inspection.tally import Weights, counted

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from harness.core.errors import ModelLoadError
+from harness.core.errors import ModelLoadError, UnsafeModelError
 from harness.core.model_facts import ModelFacts
 from harness.core.provenance import sha256_of, size_of
 from harness.core.registry import LazyEntry, Registry
-from harness.formats.malformed import Malformed
+from harness.formats.malformed import Malformed, OutOfBounds
 
 Inspector: TypeAlias = Callable[[Path, ModelFacts], ModelFacts]
 """``inspect(path, facts)``: the facts, with what the form tells filled in."""
@@ -69,7 +69,7 @@ def inspect_model(path: Path, form: str) -> ModelFacts:
 
     Raises:
         ModelLoadError: It is missing, cut short or damaged.
-        UnsafeModelError: It is an archive out of all bounds.
+        UnsafeModelError: It is out of all bounds.
     """
     title = _FORMS[form][0] if form in _FORMS else form
     try:
@@ -78,6 +78,11 @@ def inspect_model(path: Path, form: str) -> ModelFacts:
         if form not in INSPECTORS:
             return replace(facts, not_read=(_UNREAD,))
         return INSPECTORS.get(form)(path, facts)
+    except OutOfBounds as error:
+        raise UnsafeModelError(
+            f"{path}: {error}",
+            hint="export the model again; no exporter writes such a file",
+        ) from error
     except Malformed as error:
         raise ModelLoadError(
             f"{path} is no whole {title}: {error}",

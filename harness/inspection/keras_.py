@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.core.archives import open_archive, read_entry
-from harness.formats.malformed import Malformed, parse_json
+from harness.formats.json_text import parse_json
+from harness.formats.malformed import Malformed
 from harness.inspection.hdf5_ import NOT_INSTALLED, read_hdf5
 from harness.inspection.keras_config import code_in, inputs_of, layers, outputs_of
 from harness.inspection.tally import counted

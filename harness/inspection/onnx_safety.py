@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import onnx
@@ -10,18 +11,18 @@ from onnx import TensorProto, defs
 from harness.core.containment import path_inside
 from harness.core.errors import UnsafeModelError
 from harness.core.model_facts import DataFile
+from harness.formats.calls import MAX_UNFOLDED, readable, unfolded
+from harness.formats.malformed import OutOfBounds
 from harness.inspection.onnx_graphs import named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from onnx import FunctionProto
+    from onnx import NodeProto
 
     from harness.inspection.onnx_graphs import OnnxModel
 
-_MAX_UNFOLDED = 10_000_000
-_MAX_CALLS = 500
 # Domains that onnxruntime itself implements.
 _KNOWN_DOMAINS = ("", "ai.onnx", "com.microsoft", "com.ms.internal")
 
@@ -119,39 +120,15 @@ def _functions(model: OnnxModel) -> Iterator[str]:
 
 def _unfolding(model: OnnxModel) -> Iterator[str]:
     """Functions that call functions, doubling each time, unfold to any size."""
-    functions = {(f.domain, f.name): f for f in model.proto.functions}
-    sizes: dict[tuple[str, str], int] = {}
-    for start in functions:
-        if not _measure(start, functions, sizes):
-            yield f"the local function {start[1]} calls itself, or calls too deep"
-            return
-    total = sum(sizes.get((node.domain, node.op_type), 1) for node in model.nodes)
-    if total > _MAX_UNFOLDED:
-        yield f"local functions unfold to {_readable(total)} nodes in a runtime"
+    functions = {(f.domain, f.name): _kinds(f.node) for f in model.proto.functions}
+    try:
+        total = unfolded(_kinds(model.nodes), functions)
+    except OutOfBounds as error:
+        yield str(error)
+        return
+    if total > MAX_UNFOLDED:
+        yield f"local functions unfold to {readable(total)} nodes in a runtime"
 
 
-def _measure(
-    start: tuple[str, str],
-    functions: Mapping[tuple[str, str], FunctionProto],
-    sizes: dict[tuple[str, str], int],
-) -> bool:
-    """Nodes of a function with those that it calls unfolded; False in a circle."""
-    waiting = [start]
-    while waiting:
-        if len(waiting) > _MAX_CALLS:
-            return False
-        name = waiting[-1]
-        calls = [(node.domain, node.op_type) for node in functions[name].node]
-        unknown = [c for c in calls if c in functions and c not in sizes]
-        if not unknown:
-            sizes[name] = sum(sizes.get(call, 1) for call in calls)
-            waiting.pop()
-        elif unknown[0] in waiting:
-            return False
-        else:
-            waiting.append(unknown[0])
-    return True
-
-
-def _readable(count: int) -> str:
-    return f"{count:,}" if count < 10**15 else f"10^{len(str(count)) - 1}"
+def _kinds(nodes: Iterable[NodeProto]) -> Counter[tuple[str, str]]:
+    return Counter((node.domain, node.op_type) for node in nodes)

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
-from harness.formats.flat import root
-from harness.formats.malformed import Malformed
+from harness.formats.ort_parts import graphs_in, main_graph
 from harness.formats.wire import mapped
 from harness.inspection.onnx_tensors import dtype_name
 from harness.inspection.tally import Weights, counted
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from harness.core.model_facts import ModelFacts
     from harness.formats.flat import Table
 
-_MAX_DEPTH = 16
 _TENSOR = 1
 _KNOWN_DOMAINS = ("", "ai.onnx", "com.microsoft")
 _NOT_READ = ("quantization: its operators are in the list above",)
@@ -38,23 +36,18 @@ def inspect_ort(path: Path, facts: ModelFacts) -> ModelFacts:
         OSError: It cannot be read.
     """
     with mapped(path) as data:
-        session = root(data)
-        model = session.table(1)
-        graph = model.table(7) if model else None
-        if model is None or graph is None:
-            raise Malformed("it holds no graph")
-        return _facts(session, model, graph, facts)
+        return _facts(*main_graph(data), facts)
 
 
 def _facts(session: Table, model: Table, graph: Table, facts: ModelFacts) -> ModelFacts:
     values = {value.text(0): _spec(value) for value in graph.tables(1)}
     weights = Weights()
     constants = set()
-    for name, dtype, shape in _initializers(graph, 0):
+    for name, dtype, shape in _initializers(graph):
         constants.add(name)
         if dtype not in _NO_WEIGHTS:
             weights.add(dtype, shape)
-    operators = counted(_operators(graph, 0))
+    operators = counted(_operators(graph))
     parts = (text for text in (model.text(2), model.text(3)) if text != "None")
     return replace(
         facts,
@@ -76,34 +69,19 @@ def _facts(session: Table, model: Table, graph: Table, facts: ModelFacts) -> Mod
     )
 
 
-def _operators(graph: Table, depth: int) -> Iterator[str]:
-    if depth > _MAX_DEPTH:
-        raise Malformed(f"graphs are nested more than {_MAX_DEPTH} deep")
-    for node in graph.tables(2):
-        domain = node.text(2)
-        name = node.text(5)
-        yield name if domain in {"", "ai.onnx"} else f"{domain}::{name}"
-        for inner in _subgraphs(node):
-            yield from _operators(inner, depth + 1)
+def _operators(main: Table) -> Iterator[str]:
+    for graph in graphs_in(main):
+        for node in graph.tables(2):
+            domain = node.text(2)
+            name = node.text(5)
+            yield name if domain in {"", "ai.onnx"} else f"{domain}::{name}"
 
 
-def _initializers(graph: Table, depth: int) -> Iterator[tuple[str, str, list[int]]]:
-    if depth > _MAX_DEPTH:
-        raise Malformed(f"graphs are nested more than {_MAX_DEPTH} deep")
-    for tensor in graph.tables(0):
-        dtype = dtype_name(tensor.integer(3, "i"))
-        yield tensor.text(0), dtype, tensor.integers(2, "q")
-    for node in graph.tables(2):
-        for inner in _subgraphs(node):
-            yield from _initializers(inner, depth + 1)
-
-
-def _subgraphs(node: Table) -> Iterator[Table]:
-    for attribute in node.tables(10):
-        graph = attribute.table(7)
-        if graph is not None:
-            yield graph
-        yield from attribute.tables(12)
+def _initializers(main: Table) -> Iterator[tuple[str, str, list[int]]]:
+    for graph in graphs_in(main):
+        for tensor in graph.tables(0):
+            dtype = dtype_name(tensor.integer(3, "i"))
+            yield tensor.text(0), dtype, tensor.integers(2, "q")
 
 
 def _specs(names: list[str], values: dict[str, TensorSpec]) -> tuple[TensorSpec, ...]:

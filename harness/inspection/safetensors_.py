@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.formats.malformed import Malformed, parse_json
+from harness.formats.json_text import parse_json
+from harness.formats.malformed import Malformed
 from harness.inspection.tally import Weights
 from harness.inspection.torch_ import NO_GRAPH
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
+from harness.formats.tensorflow_names import COMPILED, FILES, MACHINES, PRINTS, PYTHON
 from harness.formats.wire import Message
 from harness.inspection.tally import Weights
 
@@ -26,15 +27,6 @@ _DTYPES = {
 }
 _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderWithDefault"})
 _NO_OUTPUTS = frozenset({"Assert", "Const", "NoOp", *_PLACEHOLDERS})
-_PYTHON = frozenset({"EagerPyFunc", "PyFunc", "PyFuncStateless"})
-_FILES = frozenset(
-    {
-        *("MatchingFiles", "ReadFile", "WriteFile", "PrintV2", "LoadAndRemapMatrix"),
-        *("DebugIdentityV2", "DumpTensor", "FixedLengthRecordReaderV2"),
-        *("TFRecordReaderV2", "TextLineReaderV2", "WholeFileReaderV2"),
-    }
-)
-_NATIVE = frozenset({"XlaCallModule", "TRTEngineOp", "XlaLaunch", "RemoteCall"})
 _SHOWN = 5
 
 
@@ -123,14 +115,14 @@ def shape_of(message: Message) -> tuple[int | None, ...] | None:
 def graph_safety(operators: Iterable[str]) -> Iterator[str]:
     """What operators could do beside computing."""
     found = set(operators)
-    if python := sorted(found & _PYTHON):
+    if python := sorted(found & PYTHON):
         yield (
             f"{', '.join(python)}: calls Python functions of the process that made"
             " the model; it cannot run elsewhere"
         )
-    if files := sorted(found & _FILES):
+    if files := sorted(found & {*FILES, PRINTS}):
         yield f"{_few(files)}: reads or writes files when it runs"
-    if native := sorted(found & _NATIVE):
+    if native := sorted(found & (COMPILED | MACHINES)):
         yield f"{_few(native)}: holds compiled code, or calls another machine"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.backends.detect import detect
+from harness.backends.detect import backend_for
 from harness.backends.model_files import model_digest, model_files
 from harness.backends.table import BACKENDS
 from harness.core.errors import (
@@ -73,7 +73,12 @@ class Opening:
         self._starting: Starting | None = None
         self._error: HarnessError | None = None
         try:
-            self.backend = self._known(spec.backend or detect(spec.path))
+            named = spec.backend and self._known(spec.backend)
+            if named and not spec.interpreter:
+                # Told first: a recording may stand in, whatever the file is.
+                BACKENDS.require(named)
+            told = named if spec.url else None
+            self.backend = told or self._known(backend_for(spec.path, named))
             # A recording is read by us, and an endpoint runs elsewhere: neither has
             # anything here that could crash.
             ours = self.backend == "replay" or spec.url is not None

@@ -45,6 +45,7 @@ _DECISIONS = frozenset(
 # Marks that a variant's name may not hold: it is a folder's name among recordings
 # and a part of a pytest node id.
 _MARKS = r"/\:[]"
+_CERTIFICATES = "ca_file"
 _MAX_RANK = 64  # numpy's
 _VARIANT_HEADER = re.compile(r'\s*\[\[\s*(["\']?)variant\1\s*\]\]')
 
@@ -162,7 +163,7 @@ def _variant(table: Table, paths: _Paths, task: Task, line: int) -> VariantSpec:
         path=path,
         line=line,
         backend=table.optional_text("backend"),
-        options=table.free("options"),
+        options=_options(table, paths, url),
         batch_size=table.count("batch_size"),
         inputs=table.names_to_names("inputs"),
         outputs=table.names_to_names("outputs"),
@@ -185,6 +186,18 @@ def _place(table: Table, paths: _Paths) -> tuple[Path, str | None]:
     url = read_url(table, "url")
     table.choice("backend", Remote)
     return paths.folder / url, url
+
+
+def _options(table: Table, paths: _Paths, url: str | None) -> dict[str, object]:
+    """The backend's options; a file of an endpoint's lies beside the suite.
+
+    Those of a model's file are relative to that file, which its backend knows.
+    """
+    options = dict(table.free("options"))
+    if url is not None and isinstance(name := options.get(_CERTIFICATES), str):
+        # An absolute path stays: the system keeps its certificates elsewhere.
+        options[_CERTIFICATES] = str(paths.folder / name)
+    return options
 
 
 def _batch_axis(table: Table) -> BatchAxis | dict[str, BatchAxis] | None:

@@ -30,7 +30,7 @@ LAW = {
     "core": (set(), set()),
     "suite": (CORE, set()),
     "golden": (CORE, {"numpy"}),
-    "backends": (CORE, ONNX),
+    "backends": (CORE | {"formats"}, ONNX),
     "run": (CORE, {"numpy"}),
     "comparison": (CORE, {"numpy", "scipy"}),
     "formats": (CORE, {"numpy"}),

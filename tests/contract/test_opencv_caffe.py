@@ -335,10 +335,6 @@ CAFFE_FAULTS = {
         lambda folder: (folder / "deploy.prototxt").write_text("base_lr: 0.01\n"),
         "0 layers and no input",
     ),
-    "deep": (
-        lambda folder: (folder / "deploy.prototxt").write_text("a {" * 9999),
-        "nested too deep",
-    ),
 }
 
 

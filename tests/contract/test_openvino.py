@@ -293,7 +293,7 @@ def spoil_other_xml(path):
     [
         (spoil_no_weights, r"copy\.bin does not exist"),
         (spoil_short_weights, r"copy\.bin has 30,164 bytes, fewer than"),
-        (spoil_short_xml, r"copy\.xml is no whole XML"),
+        (spoil_short_xml, r"copy\.xml is no whole OpenVINO model"),
         (spoil_other_xml, r"copy\.xml"),
     ],
 )

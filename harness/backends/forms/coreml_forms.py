@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from harness.backends.forms.look import Look
 
 _FIRST_KIND = 200
-_REASON = "Core ML runs on macOS only; give the model's ONNX form, or a recording"
+_REASON = (
+    "Core ML runs on macOS only: name the model's ONNX form, or a recording of what it"
+    " answered there; harness inspect reads it anywhere"
+)
 
 
 def _is_model(look: Look) -> bool:

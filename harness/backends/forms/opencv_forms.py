@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 _LAYER = 100
 # Possessive (*+): texts of spaces alone must not be walked over and over.
 _LAYER_TEXT = re.compile(
-    r"^[ \t]*+(layers?|input_shape)[ \t]*+:?[ \t]*+\{", re.MULTILINE
+    r"(?:^|[};\"'])[ \t]*+(layers?|input_shape)[ \t]*+:?[ \t]*+\{", re.MULTILINE
 )
-_KEY_TEXT = re.compile(r"^[ \t]*+(type|input|input_dim|top)[ \t]*+:", re.MULTILINE)
+# At the start of a line, or after what may stand before it on the layer's own.
+_KEY_TEXT = re.compile(
+    r"(?:^|[{};,\"' \t])(type|input|input_dim|top)[ \t]*+:", re.MULTILINE
+)
 _SECTION = re.compile(r"^[ \t]*+\[([^]\n]*)\]", re.MULTILINE)
 _FIRST_SECTIONS = frozenset({"net", "network"})
 # Major, minor, revision, images seen (8 bytes since 0.2).

@@ -156,9 +156,8 @@ def test_files_cut_short(copy, name):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{", "refuses"),
+        ("{", "no JSON"),
         ("[]", "names no class"),
-        ('{"class_name": ' + "[" * 100_000, "refuses"),
         ('{"class_name": "Dense", "config": 3}', "refuses"),
     ],
 )

@@ -255,4 +255,4 @@ def test_assets_stay_in_the_models_folder(tf, saved, tmp_path, name):
 def test_text_that_nests_without_end(tmp_path):
     nested = "attr { key: 'a' value { func { " * 5_000
     (tmp_path / "deep.pbtxt").write_text(f"node {{ op: 'Relu' {nested}")
-    refused(ModelLoadError, tmp_path / "deep.pbtxt", match=r"deep\.pbtxt")
+    refused(UnsafeModelError, tmp_path / "deep.pbtxt", match="more than 64 deep")

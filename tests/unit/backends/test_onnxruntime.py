@@ -87,6 +87,36 @@ def test_wrong_options(linear_file, options, match):
         open_session(linear_file(), options)
 
 
+@pytest.mark.parametrize(
+    ("key", "near"),
+    [
+        ("session.intra_op.allow_spining", "session.intra_op.allow_spinning"),
+        ("sesion.disable_prepacking", "session.disable_prepacking"),
+        ("session.Disable_Prepacking", "session.disable_prepacking"),
+        ("ep.context_enabled", "ep.context_enable"),
+        ("session.zzz", "leave it out"),
+    ],
+)
+def test_misspelt_entry_of_the_session_is_told_with_the_nearest(linear_file, key, near):
+    with pytest.raises(SuiteError, match=f"config has the key '{key}'") as caught:
+        open_session(linear_file(), {"config": {key: 1}})
+    assert near in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        # In the runtime's library and not in our list: as a newer one's would be.
+        "session.function_expansion_node_limit",
+        # What a provider of somebody else reads, only that one knows.
+        *("ep.theirs.cache", "theirs.flag"),
+    ],
+)
+def test_entry_that_somebody_knows_is_passed_on(linear_file, key):
+    session = open_session(linear_file(), {"config": {key: "1000"}})
+    assert session.runtime[f"config.{key}"] == "1000"
+
+
 def test_provider_that_is_not_there_is_told_with_those_that_are(linear_file):
     options = {"providers": ["NoSuchExecutionProvider", "CPUExecutionProvider"]}
     with pytest.raises(ModelLoadError, match=r"NoSuchExecutionProvider.*has.*CPU"):

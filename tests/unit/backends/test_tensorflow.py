@@ -61,9 +61,9 @@ def test_unknown_tensor_is_named():
 
 
 def test_graph_without_inputs(tmp_path):
-    (tmp_path / "empty.pb").write_bytes(b"")
+    (tmp_path / "bare.pb").write_bytes(b"\x22\x02\x08\x01")
     with pytest.raises(ModelLoadError, match="cannot tell the graph's inputs"):
-        open_session(tmp_path / "empty.pb", {})
+        open_session(tmp_path / "bare.pb", {})
 
 
 def test_nothing_is_printed_while_tensorflow_starts():

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.errors import ModelLoadError
+from harness.core.errors import ModelLoadError, UnsafeModelError
 from harness.core.protocols import TensorSpec
 from harness.inspection import inspect_model
 
@@ -67,11 +67,16 @@ def test_python_layers_are_told(prototxt):
 
 @pytest.mark.parametrize(
     "text",
-    ["layer {", "layer }", 'layer { type: "', "a: [1", "layer {" * 99, "a:", "["],
+    ["layer {", "layer }", 'layer { type: "', "a: [1", "a:", "["],
 )
 def test_damaged_text_is_an_error(prototxt, text):
     with pytest.raises(ModelLoadError, match="no whole Caffe network"):
         prototxt(text)
+
+
+def test_text_nested_too_deep_is_not_read(prototxt):
+    with pytest.raises(UnsafeModelError, match="more than 64 deep"):
+        prototxt("layer {" * 99)
 
 
 def test_weights_of_both_versions(tmp_path, message):

@@ -31,6 +31,18 @@ def test_a_url_stands_in_the_place_of_a_path(remote, tmp_path, url):
     assert not variant.path.exists()
 
 
+@pytest.mark.parametrize("name", ["tls/ca.pem", "/etc/ssl/ca.pem"])
+def test_certificates_lie_beside_the_suite(remote, tmp_path, name):
+    backend = f'backend = "tfserving"\noptions = {{ ca_file = "{name}", retries = 1 }}'
+    options = load_suite(remote(URL, backend)).variant("int8").options
+    assert options == {"ca_file": str(tmp_path / name), "retries": 1}
+
+
+def test_options_of_a_file_are_its_backends(edited):
+    text = f'{PATH}\noptions = {{ ca_file = "a" }}'
+    assert load_suite(edited(PATH, text)).variant("int8").options == {"ca_file": "a"}
+
+
 def test_a_path_is_what_is_opened_where_no_url_is(write, plain):
     variant = load_suite(write(plain)).variant("int8")
     assert variant.url is None
