@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from harness.run.isolation import Starting
 
 DEFAULT_BATCH_SIZE = 32
+# Backends whose sessions know nothing of each other and wait without the interpreter's
+# lock: onnxruntime computes, an endpoint is waited for.
+_BESIDE = frozenset({"kserve", "onnxruntime", "tfserving"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,7 +224,8 @@ def predictor_for(
             hint=f"leave batch_size out, or declare {own}",
         )
     size = spec.batch_size or DEFAULT_BATCH_SIZE
-    return Predictor(spec.name, session, bound, feed, size)
+    beside = session.runtime.get("backend") in _BESIDE
+    return Predictor(spec.name, session, bound, feed, size, beside=beside)
 
 
 def _open_live(

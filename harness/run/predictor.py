@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -11,8 +14,13 @@ from harness.run.batches import answer_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
     from harness.core.protocols import Array, Arrays, Session
+
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+# More windows under way than cores would only count each other's time as theirs.
+_core = BoundedSemaphore(_CORES)
 
 
 class Predictor:
@@ -24,6 +32,8 @@ class Predictor:
         bound: Golden input name -> model input name.
         prepare: Brings a golden array to what the model is fed.
         batch_size: Samples a call; the session's own, where it has one, wins.
+        beside: Whether a session in our own process may answer in a thread, beside
+            others: its runtime must allow that, and release the interpreter's lock.
 
     Attributes:
         fed: Whether the session is fed; a recording is not.
@@ -38,6 +48,8 @@ class Predictor:
         bound: Mapping[str, str],
         prepare: Callable[[Array], Array],
         batch_size: int,
+        *,
+        beside: bool = False,
     ) -> None:
         self.name = name
         self.session = session
@@ -50,6 +62,10 @@ class Predictor:
         self._asked: deque[tuple[Arrays, slice]] = deque()
         # Work that is done elsewhere can be under way while we do ours.
         self._elsewhere = session if isinstance(session, WindowSession) else None
+        # On one core, threads would only take turns.
+        beside = beside and self._elsewhere is None and _CORES > 1
+        self._thread = ThreadPoolExecutor(1, f"run {name}") if beside else None
+        self._answering: deque[Future[tuple[dict[str, Array], float]]] = deque()
 
     def predict(self, inputs: Arrays, rows: slice) -> dict[str, Array]:
         """Answers for golden samples `rows`: `begin`, then `collect`."""
@@ -57,7 +73,7 @@ class Predictor:
         return self.collect()
 
     def begin(self, inputs: Arrays, rows: slice) -> None:
-        """Set out on golden samples `rows`; a session in our own process waits.
+        """Set out on golden samples `rows`; without thread or process, it waits.
 
         Two windows at most may be under way, and are collected in their order.
 
@@ -71,6 +87,8 @@ class Predictor:
         self._asked.append((inputs, rows))
         if self._elsewhere is not None:
             self._elsewhere.begin(self._feeds(inputs), rows, self._step(rows))
+        elif self._thread is not None:
+            self._answering.append(self._thread.submit(self._answer, inputs, rows))
 
     def collect(self) -> dict[str, Array]:
         """The answers that the earliest `begin` set out for.
@@ -86,24 +104,28 @@ class Predictor:
         inputs, rows = self._asked.popleft()
         if self._elsewhere is not None:
             answers, seconds = self._elsewhere.collect()
+        elif self._answering:
+            answers, seconds = self._answering.popleft().result()
         else:
-            answers, seconds = self._answer(self._feeds(inputs), rows)
+            answers, seconds = self._answer(inputs, rows)
         self.seconds += seconds
         self.n_samples += rows.stop - rows.start
         return answers
 
     def close(self) -> None:
-        """Free the session."""
+        """Free the session; waits for a window that its thread is answering."""
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
         self.session.close()
 
-    def _answer(
-        self, feeds: Mapping[str, Array], rows: slice
-    ) -> tuple[dict[str, Array], float]:
-        started = perf_counter()
-        fixed = self.session.batch_size is not None
-        run, step = self.session.run, self._step(rows)
-        answers = answer_window(run, feeds, rows, step, fixed=fixed)
-        return answers, perf_counter() - started
+    def _answer(self, inputs: Arrays, rows: slice) -> tuple[dict[str, Array], float]:
+        with _core:
+            feeds = self._feeds(inputs)
+            started = perf_counter()
+            fixed = self.session.batch_size is not None
+            run, step = self.session.run, self._step(rows)
+            answers = answer_window(run, feeds, rows, step, fixed=fixed)
+            return answers, perf_counter() - started
 
     def _feeds(self, inputs: Arrays) -> dict[str, Array]:
         return {target: self._prepare(inputs[name]) for name, target in self._bound}

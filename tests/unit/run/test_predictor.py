@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from threading import Barrier, BoundedSemaphore
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -142,3 +144,47 @@ def test_closing_it_closes_the_session(fakes):
     session = fakes.Session()
     fakes.predictor(session).close()
     assert session.closed == 1
+
+
+@pytest.fixture
+def two_beside(fakes, monkeypatch):
+    """Two predictors whose sessions only answer while the other one is answering."""
+    monkeypatch.setattr("harness.run.predictor._CORES", 2)
+    monkeypatch.setattr("harness.run.predictor._core", BoundedSemaphore(2))
+    both = Barrier(2, timeout=10)
+
+    def answer(x):
+        both.wait()
+        return -x
+
+    made = [
+        Predictor(
+            name, fakes.Session(answer=answer), {"x": "x"}, np.asarray, 2, beside=True
+        )
+        for name in ("reference", "candidate")
+    ]
+    yield made
+    for one in made:
+        one.close()
+
+
+def test_sessions_that_may_answer_beside_each_other(fakes, two_beside):
+    x = fakes.samples(8)
+    for start in (0, 4):
+        for one in two_beside:
+            one.begin({"x": x[start : start + 4]}, slice(start, start + 4))
+    for start in (0, 4):
+        for one in two_beside:
+            np.testing.assert_array_equal(one.collect()["y"], -x[start : start + 4])
+    assert all(one.seconds > 0 and one.n_samples == 8 for one in two_beside)
+
+
+def test_a_failure_beside_others_is_raised_where_it_is_collected(fakes, monkeypatch):
+    monkeypatch.setattr("harness.run.predictor._CORES", 2)
+    session = fakes.Session(answer=widen_later)
+    predictor = Predictor("odd", session, {"x": "x"}, np.asarray, 2, beside=True)
+    predictor.begin({"x": fakes.samples(6)}, slice(10, 16))
+    with pytest.raises(InferenceError, match="at sample 12"):
+        predictor.collect()
+    predictor.begin({"x": fakes.samples(6)}, slice(16, 22))
+    predictor.close()  # waits for the window under way
