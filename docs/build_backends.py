@@ -29,7 +29,7 @@ from harness.golden.preprocess import prepare
 from harness.golden.source import open_golden
 from harness.inspection import inspect_model
 from harness.testing import answers
-from harness.weights import reader_for
+from harness.weights import READERS
 
 if TYPE_CHECKING:
     from backend_forms import Floats, Made
@@ -52,8 +52,9 @@ Written by `docs/build_backends.py`, which makes the digits model in each form w
 form's own tools, runs it on the 360 golden images and holds it against what the
 original, in Keras, answered. A test runs it again and compares.
 
-- **reads**: what `harness inspect` tells of such a file without running it, and whether
-  its weights are read.
+- **reads**: what `harness inspect` tells of such a file without running it.
+- **weights**: whether `harness weights` reads them, none of it with the form's own
+  runtime; and the extra that this needs, where it needs one.
 - **agrees within**: the largest difference of a probability, rounded up to 2e-6 (as
   promised of float forms), 2e-3 (float16) or 5e-2 (int8). Within 2e-3 no top class
   moved, within 5e-2 at most 2 of 360. Models of scikit-learn are held against
@@ -62,8 +63,8 @@ original, in Keras, answered. A test runs it again and compares.
   runs it.
 
 """
-COLUMNS = ("form", "files", "backend", "extra", "reads", "agrees within")
-LEFT = ("form", "files", "why, and what to do")
+COLUMNS = ("form", "files", "backend", "extra", "reads", "weights", "agrees within")
+LEFT = ("form", "files", "weights", "why, and what to do")
 
 
 def main() -> None:
@@ -88,7 +89,8 @@ def page() -> str:
     told = {row[2] for row in rows}
     rows += [endpoint_row(name) for name in own_backends() if name not in told]
     rows.sort(key=lambda row: row[2])
-    left = sorted((title(f), files(f), f.reason) for f in FORMS if not f.backend)
+    unrun = [form for form in FORMS if not form.backend]
+    left = sorted((title(f), files(f), weights(f), f.reason) for f in unrun)
     return f"{HEAD}{table(COLUMNS, rows)}\n## Known, and not run\n\n{table(LEFT, left)}"
 
 
@@ -111,7 +113,8 @@ def form_rows(form: Form) -> list[Row]:
         raise ValueError(f"nothing holds {form.title} to the original")
     assert form.backend is not None  # the caller chose
     cell = f"held to it by `{test}`"
-    return [(title(form), files(form), form.backend, extra(form.backend), "", cell)]
+    facts = (title(form), files(form), form.backend, extra(form.backend))
+    return [(*facts, "", weights(form), cell)]
 
 
 def made_row(form: Form, made: Made) -> Row:
@@ -119,33 +122,40 @@ def made_row(form: Form, made: Made) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         try:
             path = made.make(Path(folder))
-            cells = (reads(path), agreement(made, path))
+            cells = (reads(path), weights(form), agreement(made, path))
         except (ImportError, MissingDependencyError) as error:
-            cells = ("", f"not measured: {' '.join(str(error).split())}")
+            told = f"not measured: {' '.join(str(error).split())}"
+            cells = ("", weights(form), told)
     return (name, files(form), made.backend, extra(made.backend), *cells)
 
 
 def endpoint_row(name: str) -> Row:
     if name not in ENDPOINTS:
         raise ValueError(f"backend {name!r} is in no row: tell what it runs")
-    return (ENDPOINTS[name], "a URL", name, extra(name), "", "as the model behind it")
+    behind = "as the model behind it"
+    return (ENDPOINTS[name], "a URL", name, extra(name), "", "", behind)
 
 
 def reads(path: Path) -> str:
     """What is told of the file without running it."""
     try:
-        form = detect_form(path).name
-        facts = inspect_model(path, form)
-        weights = reader_for(form) is not None
+        facts = inspect_model(path, detect_form(path).name)
     except HarnessError:
         return ""
     told = {
         "interface": facts.inputs or facts.signatures,
         "operators": facts.operators,
         "parameters": facts.n_parameters,
-        "weights": weights,
     }
     return ", ".join(name for name, found in told.items() if found)
+
+
+def weights(form: Form) -> str:
+    """Whether a reader of weights knows the form, and what it needs."""
+    if form.name not in READERS:
+        return ""
+    needed = READERS.entry(form.name).extra
+    return f"read, extra `{needed}`" if needed else "read"
 
 
 def agreement(made: Made, path: Path) -> str:

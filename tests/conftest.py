@@ -1,11 +1,15 @@
 """What every test here shares."""
 
+import hashlib
 import importlib.util
+import subprocess
 import sys
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # The same examples in every run, and no clock: a shared machine may be slow.
@@ -26,6 +30,23 @@ def zoo(tmp_path_factory):
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return cache(lambda name: module.MAKERS[name](tmp_path_factory.mktemp(name)))
+
+
+@pytest.fixture(scope="session")
+def framework_models(pytestconfig):
+    """Folder of what ``fixtures/framework_models.py`` makes, once by one process."""
+    script = Path(__file__).with_name("fixtures") / "framework_models.py"
+    digits = Path(__file__).parents[1] / "golden" / "digits" / "models" / "digits.keras"
+    known = hashlib.sha256(script.read_bytes() + digits.read_bytes())
+    known.update(version("tensorflow-cpu").encode() + version("keras").encode())
+    folder = pytestconfig.cache.mkdir(f"framework-models-{known.hexdigest()[:12]}")
+    with FileLock(folder / "lock"):
+        if not (folder / "made").exists():
+            command = [sys.executable, script, folder, digits]
+            done = subprocess.run(command, capture_output=True, check=False, text=True)
+            assert done.returncode == 0, done.stderr[-2000:]
+            (folder / "made").touch()
+    return folder
 
 
 @pytest.fixture(scope="session")

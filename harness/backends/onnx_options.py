@@ -24,8 +24,8 @@ _LEVELS = {
 _MODES = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 _ALLOWED = frozenset(
     {
-        *("config", "enable_cpu_mem_arena", "enable_mem_pattern"),
-        *("execution_mode", "graph_optimization_level"),
+        *("config", "disabled_optimizers", "execution_mode"),
+        *("enable_cpu_mem_arena", "enable_mem_pattern", "graph_optimization_level"),
         *("inter_op_num_threads", "intra_op_num_threads", "providers"),
     }
 )
@@ -63,6 +63,9 @@ class Request:
             # Neither changes a number: what is usual need not be told.
             if not value:
                 self.facts[name] = value
+        self.disabled = options.names("disabled_optimizers")
+        if self.disabled:
+            self.facts["disabled_optimizers"] = ", ".join(self.disabled)
         for key, value in sorted(options.get("config", dict, {}).items()):
             self._configure(options, key, str(value))
 

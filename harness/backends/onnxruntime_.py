@@ -35,9 +35,10 @@ def open_session(path: Path, options: Mapping[str, object]) -> LiveSession:
         options: ``providers`` (names, or [name, {option = value}]),
             ``graph_optimization_level`` (disable, basic, extended, layout, all),
             ``intra_op_num_threads``, ``inter_op_num_threads``, ``execution_mode``
-            (sequential, parallel), ``enable_cpu_mem_arena``, ``enable_mem_pattern``,
-            ``config`` (session configuration entries; one that the runtime would
-            drop is an error).
+            (sequential, parallel), ``disabled_optimizers`` (names; those that this
+            onnxruntime does not have it passes over), ``enable_cpu_mem_arena``,
+            ``enable_mem_pattern``, ``config`` (session configuration entries; one that
+            the runtime would drop is an error).
 
     Raises:
         SuiteError: An option, or one of a provider, is unknown or has a wrong value.
@@ -122,7 +123,12 @@ def _create(model: str | bytes, where: str, request: Request) -> Any:
     providers = [*request.providers]
     _verify(providers, onnxruntime.get_available_providers(), where)
     try:
-        session = onnxruntime.InferenceSession(model, request.session, providers)
+        session = onnxruntime.InferenceSession(
+            model,
+            request.session,
+            providers,
+            disabled_optimizers=request.disabled or None,
+        )
     except RUNTIME_ERRORS as error:
         raise load_error(error, model, where) from error
     # A provider that fails must fail the run, not be replaced by another in silence.

@@ -1,14 +1,17 @@
 """Holds a candidate's outputs against the reference's, one batch after the other."""
 
-from harness.comparison.aggregate import Comparison, ComparisonResult
+from harness.comparison.aggregate import Comparison, ComparisonResult, Scoring
 from harness.comparison.batch import ComparisonBatch
 from harness.comparison.distance import distance
 from harness.comparison.pairing import pair_outputs
+from harness.comparison.slicing.slices import Slicing
 
 __all__ = [
     "Comparison",
     "ComparisonBatch",
     "ComparisonResult",
+    "Scoring",
+    "Slicing",
     "distance",
     "pair_outputs",
 ]

@@ -12,7 +12,7 @@ from harness.core.errors import ComparisonError
 from harness.core.protocols import RerunError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.core.protocols import Array, Arrays
 
@@ -33,22 +33,33 @@ def distance(
         ShapeMismatchError: Reference and candidate answer with different shapes.
     """
     errors = [
-        _errors(name, array, candidate[name])
+        error
         for name, array in reference.items()
         if name in candidate and array.dtype.kind in "biuf"
+        for error in _errors(name, array, candidate[name])
     ]
     return RerunError(
-        max_abs_error=max((float(e.max(initial=0.0)) for e in errors), default=0.0),
-        sum_abs_error=float(sum(e.sum() for e in errors)),
+        max_abs_error=max((largest for largest, _ in errors), default=0.0),
+        sum_abs_error=float(sum(total for _, total in errors)),
         n_samples=len(next(iter(reference.values()), ())),
         n_flipped=_flipped(reference, candidate, class_names),
     )
 
 
-def _errors(name: str, reference: Array, candidate: Array) -> Array:
-    """|c - r| in float64; 0 where both are not finite in the same way."""
+def _errors(
+    name: str, reference: Array, candidate: Array
+) -> Iterator[tuple[float, float]]:
+    """Largest and summed |c - r| of each sample, one in float64 at a time."""
     require_same_shape(name, reference, name, candidate)
-    r, c = reference.astype(np.float64), candidate.astype(np.float64)
+    for mine, other in zip(
+        np.atleast_1d(reference), np.atleast_1d(candidate), strict=True
+    ):
+        error = _error(np.asarray(mine, np.float64), np.asarray(other, np.float64))
+        yield float(error.max(initial=0.0)), float(error.sum())
+
+
+def _error(r: Array, c: Array) -> Array:
+    """|c - r|; 0 where both are not finite in the same way."""
     alike = (r == c) | (np.isnan(r) & np.isnan(c))
     with np.errstate(invalid="ignore"):
         apart = np.where(alike, 0.0, np.abs(c - r))

@@ -84,15 +84,34 @@ def open_entry(
         None where the entry is packed and longer than `limit`.
     """
     info = archive.getinfo(name)
-    if info.compress_type != zipfile.ZIP_STORED:
+    start = entry_start(path, info)
+    if start is None:
         data = read_entry(archive, name, limit)
         return None if data is None else io.BytesIO(data)
-    stream = path.open("rb")
-    # The local header repeats the name and has extra bytes of its own.
-    stream.seek(info.header_offset + _LENGTHS_AT)
-    lengths = struct.unpack("<HH", stream.read(4))
-    start = info.header_offset + _LOCAL_HEADER + sum(lengths)
-    return io.BufferedReader(_Part(stream, start, info.file_size))
+    return io.BufferedReader(_Part(path.open("rb"), start, info.file_size))
+
+
+def entry_start(path: Path, info: zipfile.ZipInfo, base: int = 0) -> int | None:
+    """Where the bytes of an entry begin in the archive's file.
+
+    Args:
+        path: Of the archive's file.
+        info: The entry.
+        base: Where the archive itself begins in that file.
+
+    Returns:
+        None where the entry is packed.
+    """
+    if info.compress_type != zipfile.ZIP_STORED:
+        return None
+    with path.open("rb") as stream:
+        # The local header repeats the name and has extra bytes of its own.
+        stream.seek(base + info.header_offset + _LENGTHS_AT)
+        lengths = stream.read(4)
+    if len(lengths) < 4:
+        raise zipfile.BadZipFile(f"entry {info.filename!r} is cut short")
+    varying: int = sum(struct.unpack("<HH", lengths))
+    return base + info.header_offset + _LOCAL_HEADER + varying
 
 
 class _Part(io.RawIOBase):

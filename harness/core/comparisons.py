@@ -124,6 +124,8 @@ class ClassComparison:
             after correction; None when none can.
         verdict: Set by the gate.
         recall_reference_interval: As `recall_interval`, of the reference.
+        group_losses: Where samples come in groups that depend on each other: (net
+            loss, groups of this class that have it), zeros left out.
     """
 
     class_name: str = field(metadata={"json": "class"})
@@ -142,6 +144,17 @@ class ClassComparison:
     min_detectable_drop: float | None = None
     verdict: ClassVerdict = "undecided"
     recall_reference_interval: tuple[float, float] | None = None
+    group_losses: tuple[tuple[int, int], ...] | None = None
+
+    @property
+    def precision_change(self) -> float | None:
+        """Candidate's precision less the reference's; None where one is."""
+        return _change(self.precision_reference, self.precision)
+
+    @property
+    def f1_change(self) -> float | None:
+        """Candidate's F1 less the reference's; None where one is."""
+        return _change(self.f1_reference, self.f1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +188,25 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """Samples that moved alike: of one true class, from one answer to another.
+
+    Attributes:
+        true: Their class, None without labels.
+        old: The reference's answer.
+        new: The candidate's answer.
+        n: Samples.
+        mean_margin: Mean of their `Flip.margin`.
+    """
+
+    true: str | None
+    old: str
+    new: str
+    n: int
+    mean_margin: float
+
+
+@dataclass(frozen=True, slots=True)
 class LabelComparison:
     """Decisions of the candidate against the reference's and the truth.
 
@@ -192,6 +224,14 @@ class LabelComparison:
         per_class: In the order of the classes.
         confusion: None without labels, and with more than 256 classes.
         flips: At most 100, largest margin first.
+        group_losses: As of a class, over all classes; None where samples stand alone.
+        flows: At most 50, those of most samples first.
+        collapse_reference: How far the reference's answers fall on few classes:
+            1 - exp(H) / classes with H the entropy of its answers. exp(H) is how many
+            equally likely classes would be as diverse (Hill 1973, "Diversity and
+            evenness"). 0 where all classes are answered alike, 1 - 1 / classes where
+            only one is.
+        collapse: Likewise of the candidate.
     """
 
     n: int
@@ -205,3 +245,11 @@ class LabelComparison:
     per_class: tuple[ClassComparison, ...] = ()
     confusion: Confusion | None = None
     flips: tuple[Flip, ...] = ()
+    group_losses: tuple[tuple[int, int], ...] | None = None
+    flows: tuple[Flow, ...] = ()
+    collapse_reference: float | None = None
+    collapse: float | None = None
+
+
+def _change(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before

@@ -26,7 +26,7 @@ def path_inside(folder: Path, location: str, what: str) -> Path:
     portable = PureWindowsPath(location)
     inside = os.path.normpath(portable.as_posix())
     leaves = inside == os.curdir or Path(inside).parts[0] == os.pardir
-    if portable.anchor or leaves:
+    if portable.anchor or leaves or "\0" in location:
         raise UnsafeModelError(
             f"{what} points to {location!r}, which is no file inside of {folder}",
             hint="save the model again with its data files beside it",

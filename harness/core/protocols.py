@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from harness.core.results import Finding, QualityReport
+    from harness.core.results import QualityReport
 
     Array: TypeAlias = NDArray[Any]
     FloatArray: TypeAlias = NDArray[np.floating[Any]]
@@ -157,12 +157,19 @@ class GoldenChunk:
         inputs: Golden input name -> array; axis 0 counts samples.
         labels: Class indices, shape (n,), int64; None without labels.
         sample_ids: Shape (n,) of str; None when the data names none.
+        targets: Ground truth that is no class index, by its name without the prefix
+            ``target_`` ("target" itself is "target"; a 2-D 0/1 ``labels`` is
+            "labels"); axis 0 counts samples.
+        metadata: ``group``, ``slice_*`` (under the name behind the prefix) and what
+            the suite declares as metadata; axis 0 counts samples.
     """
 
     rows: slice
     inputs: Arrays
     labels: IntArray | None
     sample_ids: Array | None
+    targets: Arrays = field(default_factory=dict)
+    metadata: Arrays = field(default_factory=dict)
 
 
 class GoldenSource(Protocol):
@@ -262,6 +269,8 @@ class WeightTensor:
             "HWIO", "OHWI", "IO". None when the form does not tell.
         node: The file's name of that operator or layer; None when unknown.
         codes: How it is quantized; None for floats.
+        epsilon: What its operator, a normalisation, adds to the variance; None when
+            the form does not tell.
     """
 
     name: str
@@ -273,6 +282,7 @@ class WeightTensor:
     layout: str | None = None
     node: str | None = None
     codes: StoredCodes | None = None
+    epsilon: float | None = None
 
 
 WeightReader: TypeAlias = Callable[[Path], Iterator[WeightTensor]]
@@ -300,18 +310,55 @@ Rerun: TypeAlias = Callable[[bytes], RerunError]
 """Runs a serialized ONNX model in the candidate's place, on the evidence samples,
 with the candidate's preprocessing and name maps. Raises BackendError."""
 
+RunGraph: TypeAlias = "Callable[[bytes, Arrays, Sequence[str]], dict[str, Array]]"
+"""``run(model, feeds, fetches)``: answers a small ONNX model as its file means it, with
+no optimization; used on pieces of both models. Raises BackendError."""
+
+
+class RunFile(Protocol):
+    """The candidate's own file, opened anew and run whole on the evidence samples."""
+
+    def __call__(
+        self,
+        options: Mapping[str, object],
+        batch_size: int | None = None,
+        nudge: float = 0.0,
+        taps: Sequence[str] = (),
+    ) -> Arrays:
+        """Answers under the reference's output names; axis 0 counts samples.
+
+        Args:
+            options: Backend options over those that the candidate is run with.
+            batch_size: Samples a call; None takes the candidate's.
+            nudge: Floats that the model is fed move by up to this share of the
+                largest of their array, the same way at every call.
+            taps: Inner values that are marked as outputs of the graph too, so that
+                the runtime has to keep them; what they hold is not answered.
+
+        Raises:
+            BackendError: It cannot be opened so, or fails.
+        """
+        ...
+
+
+OptimizedGraph: TypeAlias = "Callable[[Mapping[str, object]], bytes]"
+"""``optimized(options)``: the candidate's graph as its runtime rewrites it, as a
+serialized ONNX model whose weights may be missing. Options go over its own. Raises
+BackendError."""
+
 
 class Probe(Protocol):
-    """One cause of drift: looks for it, and tries the edit that would remove it.
+    """One cause of drift: looks for it, and offers the edit that would remove it.
 
-    `context` is `harness.diagnose.context.Context`; core cannot name it.
+    `cause` is a `harness.diagnose.cause.Cause`, `case` a `harness.diagnose.case.Case`
+    and what it yields `harness.diagnose.cause.Suspect`; core cannot name them.
     """
 
     @property
-    def cause(self) -> str: ...
+    def cause(self) -> Any: ...
 
-    def run(self, context: Any) -> Iterator[Finding]:
-        """Findings, silent where no number can change."""
+    def run(self, case: Any) -> Iterator[Any]:
+        """Suspects, silent where no number can change."""
         ...
 
 

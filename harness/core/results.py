@@ -15,38 +15,80 @@ from harness.core.comparisons import (
     ClassVerdict,
     Confusion,
     Flip,
+    Flow,
     Histogram,
     LabelComparison,
     OutputComparison,
     WorstSample,
 )
-from harness.core.findings import Finding, Proof, Severity, Where
+from harness.core.findings import (
+    ErrorProfile,
+    ErrorStep,
+    Finding,
+    MatrixCell,
+    Proof,
+    QuantizationAudit,
+    QuantizationFinding,
+    RunMatrix,
+    Severity,
+    Where,
+)
 from harness.core.specs import Kind, Task
-from harness.core.tensors import TensorDrift, TensorStatistics, WeightComparison
+from harness.core.task_results import PartComparison, TaskComparison, TaskMetric
+from harness.core.tensors import (
+    AccountedTensor,
+    ChannelRanges,
+    Folding,
+    FormatHarm,
+    FormatRisk,
+    TensorDrift,
+    TensorStatistics,
+    WeightComparison,
+    WeightFault,
+)
+from harness.core.waivers import Waiver, WaiverUse
 
 __all__ = [
     "CHECK_NAMES",
     "SCHEMA_VERSION",
+    "AccountedTensor",
+    "ChannelRanges",
     "Check",
     "ClassComparison",
     "ClassVerdict",
     "Confusion",
+    "ErrorProfile",
+    "ErrorStep",
     "Finding",
     "Flip",
+    "Flow",
+    "Folding",
+    "FormatHarm",
+    "FormatRisk",
     "GoldenFacts",
     "Histogram",
     "LabelComparison",
+    "MatrixCell",
     "OutputComparison",
+    "PartComparison",
     "Proof",
     "QualityReport",
+    "QuantizationAudit",
+    "QuantizationFinding",
+    "RunMatrix",
     "Severity",
     "Status",
     "SuiteFacts",
+    "TaskComparison",
+    "TaskMetric",
     "TensorDrift",
     "TensorStatistics",
     "VariantResult",
     "Verdict",
+    "Waiver",
+    "WaiverUse",
     "WeightComparison",
+    "WeightFault",
     "Where",
     "WorstSample",
 ]
@@ -62,8 +104,12 @@ CHECK_NAMES = (
     "top1_agreement",
     "accuracy",
     "per_class_recall",
+    "task_metrics",
+    "per_slice",
+    "baseline",
     "weight_drift",
     "operator_semantics",
+    "runs_alike",
 )
 """The gate's questions, in the order in which they are asked."""
 
@@ -78,6 +124,10 @@ class Check:
         observed: What was measured; None when it could not be.
         limit: What was allowed.
         message: One or two sentences that name what failed and where.
+        parts: What failed: classes, outputs, tensors, metrics, "code@node" of
+            findings.
+        waived: Who answers for a failure until when and why, one line a waiver; the
+            status is then ``passed``.
     """
 
     name: str
@@ -85,6 +135,8 @@ class Check:
     observed: float | None
     limit: float | None
     message: str
+    parts: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +159,19 @@ class VariantResult:
         seconds_per_sample: Time in the runtime; None for replays.
         outputs: One comparison an output; empty for the reference.
         labels: None where the task has no labels and no classes.
+        task: None where the task has no numbers of its own, or nothing was compared.
         weights: Statistics of each tensor, in the file's order.
         weight_drift: None when no other variant's weights could be read.
+        weight_audit: Scales and codes of a quantized candidate, looked at; None for
+            others, and for forms that keep none.
+        weight_harm: Layers by what narrower number formats would do to them, of the
+            variant that others' weights are held against; empty for others.
         checks: The gate's questions, in a fixed order.
         skipped_checks: Check name -> why it could not be asked.
+        matrix: Its answers when it is run in other ways; None where the suite asks
+            for none.
+        profile: Errors along its graph, as far as they are kept; None where nothing
+            was run inside of it.
     """
 
     name: str
@@ -130,8 +191,13 @@ class VariantResult:
     labels: LabelComparison | None = None
     weights: tuple[TensorStatistics, ...] = ()
     weight_drift: WeightComparison | None = None
+    weight_audit: QuantizationAudit | None = None
+    weight_harm: tuple[FormatHarm, ...] = ()
     checks: tuple[Check, ...] = ()
     skipped_checks: Mapping[str, str] = field(default_factory=dict)
+    task: TaskComparison | None = None
+    matrix: RunMatrix | None = None
+    profile: ErrorProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +247,7 @@ class QualityReport:
         variants: In the order of the suite, the reference among them.
         findings: Root causes first.
         notices: What a reader should know and no check asks.
+        waivers: All that the suite declares, and what became of them.
         provenance: Versions, machine, times; the only part that may differ
             between two runs on the same inputs, with `seconds_per_sample`.
         schema_version: Of this record.
@@ -192,6 +259,7 @@ class QualityReport:
     variants: tuple[VariantResult, ...]
     findings: tuple[Finding, ...] = ()
     notices: tuple[str, ...] = ()
+    waivers: tuple[WaiverUse, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 

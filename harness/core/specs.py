@@ -8,16 +8,27 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
     from pathlib import Path
 
+    from harness.core.results import QualityReport
+
 Kind = Literal["original", "converted", "frozen", "optimized", "quantized"]
-Task = Literal["classification", "tensor"]
+Task: TypeAlias = str
+TASKS = (
+    *("binary", "classification", "detection", "embedding", "multilabel"),
+    *("regression", "segmentation", "sequence", "tensor"),
+)
+"""Tasks that are built in; the entry-point group `harness.tasks` adds others."""
 Undecided = Literal["warn", "fail"]
 Missing = Literal["skip", "fail"]
 Isolation = Literal["process", "none"]
 Remote = Literal["kserve", "tfserving"]
 BatchAxis: TypeAlias = "int | Literal['none']"
 """Axis of a model's tensor that counts samples; none where it holds one sample."""
+
+MIN_SLICE = 30
+"""Samples of the smallest slice that is judged, unless a suite says otherwise."""
 
 # A crash, a hang or a leak should fail the variant that has it, not the run. Only where
 # systems let memory without a name be handed over, though.
@@ -57,6 +68,13 @@ class GateSpec:
         max_recall_drop: Most that a class's recall may fall, judged with confidence.
         min_weight_sqnr_db: Least signal-to-noise of a matched weight tensor, dB.
         alpha: Family-wise error rate of the per-class tests.
+        false_discoveries: Share of classes and slices that fail which may fail by
+            chance, on the average (Benjamini and Hochberg); None keeps any false
+            failure below `alpha`.
+        confidence: One-sided confidence with which accuracy and recall must be within
+            their limits to pass (non-inferiority); None is content with what was
+            seen.
+        max_drop: Metric of the task -> most that it may get worse.
     """
 
     atol: float | None = None
@@ -67,6 +85,26 @@ class GateSpec:
     max_recall_drop: float | None = None
     min_weight_sqnr_db: float | None = None
     alpha: float = 0.01
+    confidence: float | None = None
+    false_discoveries: float | None = None
+    max_drop: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixSpec:
+    """Other ways to run a variant that must not change its answers; one at a time.
+
+    Attributes:
+        levels: Optimization levels: disable, basic, extended, layout, all.
+        providers: Names of execution providers.
+        threads: Numbers of threads.
+        batch_sizes: Samples a call.
+    """
+
+    levels: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    threads: tuple[int, ...] = ()
+    batch_sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +123,7 @@ class VariantSpec:
         outputs: Reference output name -> this variant's output name.
         preprocess: Overrides the golden data's, when declared.
         gate: Only the limits that the suite declares; the rest are defaults.
+        max_drop: Metric of the task -> most that it may get worse, where declared.
         batch_axis: Of all the model's tensors, or model tensor name -> axis; None
             where nothing is declared, which is axis 0.
         isolation: Whether it runs in a process of its own. What follows holds for
@@ -96,6 +135,7 @@ class VariantSpec:
         env: Environment variables, over those that are inherited.
         url: Of an endpoint that runs the model; `path` is then a name under which
             no file lies.
+        matrix: Ways to run it that the suite wants compared; None compares none.
     """
 
     name: str
@@ -109,6 +149,7 @@ class VariantSpec:
     outputs: Mapping[str, str] = field(default_factory=dict)
     preprocess: Preprocess | None = None
     gate: Mapping[str, float] = field(default_factory=dict)
+    max_drop: Mapping[str, float] = field(default_factory=dict)
     batch_axis: BatchAxis | Mapping[str, BatchAxis] | None = None
     isolation: Isolation = "none"
     interpreter: Path | None = None
@@ -117,6 +158,7 @@ class VariantSpec:
     memory: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     url: str | None = None
+    matrix: MatrixSpec | None = None
 
     @property
     def target(self) -> Path | str:
@@ -129,11 +171,20 @@ class GoldenSpec:
     """Where golden data lies and how it is prepared.
 
     Attributes:
-        data: Absolute path of a manifest folder or an ``.npz`` file.
+        data: Absolute path of golden data, a file or a folder.
         classes: Text file, one class name a line; None uses the data's own.
         recorded: Folder of recorded outputs, one sub-folder a variant.
         preprocess: Applied for every variant that does not declare its own.
         labels: ``.npy`` or ``.npz`` with the labels, where the data has none.
+        metadata: Further columns that are neither fed nor truth: slices are made of
+            them.
+        group: Column of what makes samples depend on each other (views of one
+            photo); None takes the column "group" where there is one.
+        options: How this form is read (label column of a table, size of images);
+            the form's reader refuses what it does not know.
+        url: Where the data lie; `data` is then a name under which no file lies.
+        calibration: Text or JSON file that names samples which a variant was
+            calibrated with.
     """
 
     data: Path
@@ -141,6 +192,27 @@ class GoldenSpec:
     recorded: Path | None = None
     preprocess: Preprocess = field(default_factory=Preprocess)
     labels: Path | None = None
+    metadata: tuple[str, ...] = ()
+    group: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+    url: str | None = None
+    calibration: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceSpec:
+    """A part of the golden data that is looked at by itself.
+
+    Attributes:
+        name: Shown in reports.
+        where: Expression over metadata, ``hour < 6 and city == "Bonn"``; None where
+            `by` makes the slices.
+        by: Columns whose values, crossed, each make a slice.
+    """
+
+    name: str
+    where: str | None = None
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +227,12 @@ class Suite:
         golden: The data.
         variants: In the order of the file, the reference among them.
         undecided: What an undecided check does to the verdict.
+        task_options: For the task, which refuses what it does not know.
+        slices: Parts of the data that are judged by themselves.
+        min_slice: Slices of fewer samples are listed and not judged.
+        tolerances: ``tolerances.lock.toml`` that `harness calibrate` wrote; None
+            where there is none beside the suite.
+        waivers: ``waivers.toml``; None where there is none beside the suite.
     """
 
     path: Path
@@ -164,6 +242,11 @@ class Suite:
     golden: GoldenSpec
     variants: tuple[VariantSpec, ...]
     undecided: Undecided = "warn"
+    task_options: Mapping[str, object] = field(default_factory=dict)
+    slices: tuple[SliceSpec, ...] = ()
+    min_slice: int = MIN_SLICE
+    tolerances: Path | None = None
+    waivers: Path | None = None
 
     def variant(self, name: str) -> VariantSpec:
         """The variant of that name.
@@ -191,11 +274,18 @@ class RunOptions:
             outputs are not recorded: it is skipped with its reason, or an error.
         only: Names of the candidates to run; empty runs all.
         diagnose: Whether candidates that drift are diagnosed.
+        diagnosis_seconds: After this long nothing further is looked for in one of
+            them, and what was found is told; None looks to the end.
         isolation: Overrides what the suite says; None leaves it. A variant with an
             interpreter of its own runs in its own process all the same.
+        today: The day that waivers are held against; None is today, UTC.
+        baseline: An accepted release's report; no metric may fall behind it.
     """
 
     missing: Missing = "skip"
     only: tuple[str, ...] = ()
     diagnose: bool = True
+    diagnosis_seconds: float | None = 120.0
     isolation: Isolation | None = None
+    today: date | None = None
+    baseline: QualityReport | None = None

@@ -1,240 +1,252 @@
-"""Which node of the candidate is which node of the reference, without their names.
+"""Which value of the candidate is which of the reference, without their names.
 
-Weights are the anchors: a layer is found again by its numbers, also folded with the
-batch norm behind it, transposed, or somewhat changed. Nodes without weights follow by
-operator and by the aligned nodes around them; the rest by their order between anchors.
+Values speak first, see `cuts`. Where they differ, a fault lies in between, and what
+does not depend on values leads past it: weights, then operators whose inputs or whose
+readers are aligned, then the order of units between those.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-import numpy as np
-from scipy.optimize import linear_sum_assignment
+from harness.diagnose.cuts import (
+    SINGLE,
+    Cut,
+    ValueIndex,
+    convention,
+    match_values,
+    placed,
+)
+from harness.diagnose.kernels import match_kernels
+from harness.diagnose.layouts import distance_of
+from harness.graphs.units import Unit, read_units, root
 
-from harness.graphs.layers import Layer, read_layers
+# With such a tolerance values of neighbours are confused.
+_BLURRED = 0.1
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from harness.core.protocols import FloatArray
-    from harness.graphs.model import Graph, Node
-
-# Operators without weights that are worth aligning; everything else between them
-# (activations, arithmetic, layout, quantization) is seen through.
-_LANDMARKS = frozenset(
-    {
-        *("AveragePool", "MaxPool", "LpPool", "GlobalAveragePool", "GlobalMaxPool"),
-        *("InstanceNormalization", "LayerNormalization", "GroupNormalization"),
-        *("RMSNormalization", "LRN", "LpNormalization", "SkipLayerNormalization"),
-        *("Softmax", "LogSoftmax", "Resize", "Upsample", "DepthToSpace"),
-        *("SpaceToDepth", "LSTM", "GRU", "RNN", "TopK", "ArgMax", "GridSample"),
-    }
-)
-# Below this likeness two layers of one shape are not the same, only alike in shape.
-_ALIKE = 0.5
-_SKETCH = 257
-# Sorted weights agree to this share of the largest: int8 rounding is 0.4 %.
-_SORTED_ALIKE = 1e-2
-# Order decides between layers that are alike to this much.
-_ORDER_WEIGHT = 1e-3
+    from harness.diagnose.traces import Trace
+    from harness.graphs.model import Graph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LayerPair:
-    """Layers that stand for each other."""
+class Half:
+    """One graph, in units, with what its values were."""
 
-    reference: Layer
-    candidate: Layer
+    graph: Graph
+    traces: Mapping[str, Trace]
+    units: tuple[Unit, ...]
+    _by_output: Mapping[str, Unit] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_output", {u.output: u for u in self.units})
+
+    def root(self, name: str) -> str:
+        """Where a value comes from, layout changes seen through."""
+        return root(self.graph, name)
+
+    def unit(self, output: str) -> Unit | None:
+        """The unit that computes a value."""
+        return self._by_output.get(output)
+
+    def readers(self) -> dict[str, list[Unit]]:
+        """Value -> units that read it."""
+        found: dict[str, list[Unit]] = {}
+        for unit in self.units:
+            for name in unit.inputs:
+                found.setdefault(name, []).append(unit)
+        return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Alignment:
-    """What stands for what.
+class Aligner:
+    """Aligns two graphs, step by step, as values become known.
 
-    Attributes:
-        layers: Aligned layers, in the candidate's order.
-        nodes: Aligned (reference, candidate) nodes without weights, likewise.
-        unmatched_reference: Nodes of the reference that found no partner.
-        unmatched_candidate: Nodes of the candidate that found none.
+    Args:
+        reference: Its graph.
+        candidate: Its graph.
+        ours: The reference's values.
+        theirs: The candidate's values in its own run.
+        ends: Cuts at inputs and outputs.
+        close: What counts as the same value, over its size.
     """
 
-    layers: tuple[LayerPair, ...]
-    nodes: tuple[tuple[Node, Node], ...]
-    unmatched_reference: tuple[Node, ...]
-    unmatched_candidate: tuple[Node, ...]
+    def __init__(
+        self,
+        reference: Graph,
+        candidate: Graph,
+        ours: Mapping[str, Trace],
+        theirs: Mapping[str, Trace],
+        ends: Iterable[Cut],
+        close: float,
+    ) -> None:
+        self.mine = Half(reference, ours, read_units(reference))
+        self.other = Half(candidate, theirs, read_units(candidate))
+        self.cuts = {cut.candidate: cut for cut in ends}
+        self._index = ValueIndex(reference, ours)
+        self._close = close
+        self._partner: dict[str, str] = {}
+        self._readers = self.mine.readers()
+        self._refused: set[str] = set()
+
+    def by_value(self, traces: Mapping[str, Trace]) -> int:
+        """Cut wherever values agree; the number of new cuts."""
+        known = {k for k, c in self.cuts.items() if c.by != "place"} | self._refused
+        graph = self.other.graph
+        found = match_values(self._index, graph, traces, known, self._close)
+        found = {k: cut for k, cut in found.items() if self._fits(cut)}
+        fresh = sum(self.cuts.get(name) != cut for name, cut in found.items())
+        self.cuts |= found
+        self._learn()
+        return fresh
+
+    def _fits(self, cut: Cut) -> bool:
+        """Whether types agree, and structure knows no partner that is as near."""
+        if not self._same_type(cut.reference, cut.candidate):
+            return False
+        place = self.cuts.get(cut.candidate)
+        if place is None or place.reference == cut.reference or self._close < _BLURRED:
+            return True
+        mine, other = self.mine.traces[place.reference], self.other.traces
+        return distance_of(mine, other[cut.candidate], place.layout) > self._close
+
+    def _same_type(self, reference: str, candidate: str) -> bool:
+        """A cut must not round; where one model computes in halves, it may."""
+        mine, other = self.mine.traces[reference], self.other.traces[candidate]
+        return mine.dtype == other.dtype or self._close > SINGLE.close
+
+    def by_structure(self) -> int:
+        """Cut past faults; the number of new cuts."""
+        before = len(self.cuts)
+        self._learn()
+        self._grow()
+        self._by_weights()
+        self._grow()
+        self._fill()
+        self._grow()
+        self._place_cuts()
+        return len(self.cuts) - before
+
+    def refuse(self, names: Iterable[str]) -> None:
+        """Never cut there again."""
+        for name in names:
+            self._refused.add(name)
+            del self.cuts[name]
+
+    def unmatched(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Outputs of units that found no partner: the reference's, the candidate's."""
+        taken = set(self._partner.values())
+        mine = tuple(u.output for u in self.mine.units if u.output not in taken)
+        other = (u.output for u in self.other.units if u.output not in self._partner)
+        return mine, tuple(other)
+
+    def _learn(self) -> None:
+        """Which roots the cuts pair."""
+        order = {"input": 0, "output": 0, "value": 1, "weights": 2, "place": 3}
+        for cut in sorted(self.cuts.values(), key=lambda c: order[c.by]):
+            theirs, ours = self.other.root(cut.candidate), self.mine.root(cut.reference)
+            if cut.by != "value" or theirs not in self._partner:
+                self._partner[theirs] = ours
+
+    def _grow(self) -> None:
+        known = -1
+        while len(self._partner) > known:
+            known = len(self._partner)
+            self._forward()
+            self._backward()
+
+    def _forward(self) -> None:
+        """Units that read the same things and do the same kind of thing."""
+        taken = set(self._partner.values())
+        for unit in self.other.units:
+            if unit.output in self._partner or not unit.inputs:
+                continue
+            if not all(name in self._partner for name in unit.inputs):
+                continue
+            place = {self._partner[name] for name in unit.inputs}
+            twin = self._twin(unit, place, taken)
+            if twin is not None:
+                self._pair(unit, twin)
+                taken.add(twin.output)
+
+    def _twin(self, unit: Unit, place: set[str], taken: set[str]) -> Unit | None:
+        options = [
+            other
+            for other in self._readers.get(next(iter(sorted(place))), ())
+            if set(other.inputs) == place and other.output not in taken
+            if other.family == unit.family and self._same_size(unit, other)
+        ]
+        return min(options, key=lambda o: o.spelling != unit.spelling, default=None)
+
+    def _backward(self) -> None:
+        """What aligned units read, where there is one choice."""
+        taken = set(self._partner.values())
+        for unit in reversed(self.other.units):
+            twin = self.mine.unit(self._partner.get(unit.output, ""))
+            if twin is None or twin.family != unit.family:
+                continue
+            free = [k for k in unit.inputs if k not in self._partner]
+            options = [k for k in twin.inputs if k not in taken]
+            clear = len(free) == len(options) == 1
+            clear = clear and len(unit.inputs) == len(twin.inputs)
+            if clear and self._sizes_agree(free[0], options[0]):
+                self._partner[free[0]] = options[0]
+                taken.add(options[0])
+
+    def _by_weights(self) -> None:
+        taken = set(self._partner.values())
+        ours = [u for u in self.mine.units if u.output not in taken]
+        theirs = [u for u in self.other.units if u.output not in self._partner]
+        pairs = match_kernels(self.mine.graph, self.other.graph, ours, theirs)
+        for mine, other in pairs:
+            if self._same_size(other, mine):
+                self._pair(other, mine)
+
+    def _pair(self, candidate: Unit, reference: Unit) -> None:
+        """Two units are one, with all that their last nodes answer."""
+        self._partner[candidate.output] = reference.output
+        ours, theirs = reference.nodes[-1].outputs, candidate.nodes[-1].outputs
+        if len(ours) == len(theirs):
+            for mine, other in zip(ours, theirs, strict=True):
+                if mine and other:
+                    self._partner.setdefault(other, mine)
+
+    def _fill(self) -> None:
+        """What is left, by kind and order between what is aligned."""
+        taken = set(self._partner.values())
+        ours = [u.output if u.output in taken else _word(u) for u in self.mine.units]
+        theirs = [self._partner.get(u.output) or _word(u) for u in self.other.units]
+        blocks = SequenceMatcher(None, ours, theirs, autojunk=False)
+        for block in blocks.get_matching_blocks():
+            for offset in range(block.size):
+                mine = self.mine.units[block.a + offset]
+                other = self.other.units[block.b + offset]
+                if self._same_size(other, mine) and other.output not in self._partner:
+                    self._pair(other, mine)
+
+    def _same_size(self, candidate: Unit, reference: Unit) -> bool:
+        return self._sizes_agree(candidate.output, reference.output)
+
+    def _sizes_agree(self, candidate: str, reference: str) -> bool:
+        other = self.other.traces.get(candidate)
+        mine = self.mine.traces.get(reference)
+        return mine is not None and other is not None and mine.size == other.size
+
+    def _place_cuts(self) -> None:
+        habits = convention(self.cuts.values())
+        # Where values already cut the chain behind a root, no place is needed.
+        rooted = {self.other.root(k) for k in self.cuts}
+        for name, partner in self._partner.items():
+            mine, other = self.mine.traces.get(partner), self.other.traces.get(name)
+            if name in rooted or name in self._refused or not (mine and other):
+                continue
+            cut = placed(mine, other, habits, "place")
+            if cut is not None and self._same_type(partner, name):
+                self.cuts[name] = cut
 
 
-def align(reference: Graph, candidate: Graph) -> Alignment:
-    """Align the layers and landmarks of two graphs."""
-    ours, theirs = read_layers(reference), read_layers(candidate)
-    by_weight = _match_layers(ours, theirs)
-    sides = _Side(reference, ours), _Side(candidate, theirs)
-    matched = {c.node.key: r.node.key for r, c in by_weight if c.kind != "affine"}
-    _grow(*sides, matched)
-    _fill(*sides, matched)
-    layers = [LayerPair(*pair) for pair in by_weight]
-    layers += _by_place(ours, theirs, matched, {c.node.key for _, c in by_weight})
-    paired = {pair.candidate.node.key for pair in layers}
-    nodes = [
-        (sides[0].landmarks[r], sides[1].landmarks[c])
-        for c, r in matched.items()
-        if c not in paired
-    ]
-    return Alignment(
-        layers=tuple(sorted(layers, key=lambda pair: pair.candidate.node.order)),
-        nodes=tuple(sorted(nodes, key=lambda pair: pair[1].order)),
-        unmatched_reference=sides[0].without(matched.values()),
-        unmatched_candidate=sides[1].without(matched),
-    )
-
-
-def _by_place(
-    ours: Sequence[Layer],
-    theirs: Sequence[Layer],
-    matched: Mapping[str, str],
-    known: Collection[str],
-) -> list[LayerPair]:
-    """Layers with other weights that stand where the reference's stand."""
-    mine = {layer.node.key: layer for layer in ours}
-    pairs = (
-        LayerPair(mine[matched[layer.node.key]], layer)
-        for layer in theirs
-        if layer.node.key in matched and layer.node.key not in known
-        if matched[layer.node.key] in mine
-    )
-    return [p for p in pairs if _comparable(p.reference, p.candidate)]
-
-
-def _match_layers(
-    ours: Sequence[Layer], theirs: Sequence[Layer]
-) -> list[tuple[Layer, Layer]]:
-    """The pairing with the largest sum of likenesses."""
-    if not ours or not theirs:
-        return []
-    fingerprints = [_fingerprint(layer) for layer in ours]
-    others = [_fingerprint(layer) for layer in theirs]
-    score = np.zeros((len(ours), len(theirs)))
-    for i, mine in enumerate(ours):
-        for j, other in enumerate(theirs):
-            if _comparable(mine, other):
-                score[i, j] = _likeness(fingerprints[i], others[j])
-    near = np.abs(
-        np.linspace(0, 1, len(ours))[:, None] - np.linspace(0, 1, len(theirs))
-    )
-    rows, columns = linear_sum_assignment(score - _ORDER_WEIGHT * near, maximize=True)
-    found = zip(rows.tolist(), columns.tolist(), strict=True)
-    return [(ours[i], theirs[j]) for i, j in found if score[i, j] >= _ALIKE]
-
-
-def _comparable(mine: Layer, other: Layer) -> bool:
-    if mine.kind != other.kind:
-        return False
-    if mine.kernel is None or other.kernel is None:
-        return mine.bias.size == other.bias.size
-    return mine.kernel.values.shape == other.kernel.values.shape
-
-
-def _fingerprint(layer: Layer) -> tuple[FloatArray, FloatArray]:
-    """Standardized numbers of a layer, and a sketch of them in rising order."""
-    kernel, gain, bias = layer.folded()
-    numbers = np.concatenate([gain.values, bias.values])
-    if kernel is not None:
-        numbers = kernel.values.ravel()
-    # One NaN would make a layer unlike all others; the rest of it still speaks.
-    numbers = np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0)
-    spread = numbers - numbers.mean()
-    unit = (spread / (np.linalg.norm(spread) or 1.0)).astype(np.float32)
-    places = np.linspace(0, unit.size - 1, min(unit.size, _SKETCH)).astype(int)
-    return unit, np.sort(unit)[places]
-
-
-def _likeness(
-    mine: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray]
-) -> float:
-    """Correlation; at least 0.9 where the sorted numbers agree: a permuted layer."""
-    direct = float(mine[0] @ other[0])
-    apart = np.abs(mine[1] - other[1]).max()
-    permuted = apart < _SORTED_ALIKE * np.abs(mine[1]).max()
-    return max(direct, 0.9) if permuted else direct
-
-
-class _Side:
-    """Landmarks of one graph, in topological order, and which of them feed which."""
-
-    def __init__(self, graph: Graph, layers: Sequence[Layer]) -> None:
-        weighted = {x.node.key for x in layers if x.kind != "affine"}
-        self.landmarks = {
-            node.key: node
-            for node in graph.nodes
-            if node.key in weighted or node.op_type in _LANDMARKS
-        }
-        self.before = self._upstream(graph)
-        after: dict[str, set[str]] = {key: set() for key in self.landmarks}
-        for key, sources in self.before.items():
-            for source in sources:
-                after[source].add(key)
-        self.after = {key: frozenset(found) for key, found in after.items()}
-
-    def without(self, matched: Iterable[str]) -> tuple[Node, ...]:
-        """Landmarks that are not among `matched` keys."""
-        known = set(matched)
-        return tuple(n for key, n in self.landmarks.items() if key not in known)
-
-    def _upstream(self, graph: Graph) -> dict[str, frozenset[str]]:
-        reached: dict[str, frozenset[str]] = {}
-        before = {}
-        nothing = frozenset[str]()
-        for node in graph.nodes:
-            sources = nothing.union(*(reached.get(k, nothing) for k in node.inputs))
-            if node.key in self.landmarks:
-                before[node.key] = sources
-                sources = frozenset({node.key})
-            reached.update(dict.fromkeys(node.outputs, sources))
-        return before
-
-
-def _grow(reference: _Side, candidate: _Side, matched: dict[str, str]) -> None:
-    """Match nodes whose operator and aligned neighbours agree, until none is new."""
-    known = -1
-    while len(matched) > known:
-        known = len(matched)
-        _grow_along(reference, candidate, matched, attrgetter("before"))
-        _grow_along(reference, candidate, matched, attrgetter("after"))
-
-
-def _grow_along(
-    reference: _Side,
-    candidate: _Side,
-    matched: dict[str, str],
-    neighbours: Callable[[_Side], Mapping[str, frozenset[str]]],
-) -> None:
-    taken = set(matched.values())
-    free: dict[tuple[str, frozenset[str]], list[str]] = {}
-    for key, near in neighbours(reference).items():
-        if key not in taken and near <= taken:
-            free.setdefault((reference.landmarks[key].op_type, near), []).append(key)
-    for key, near in neighbours(candidate).items():
-        if key in matched or not near <= matched.keys():
-            continue
-        place = frozenset(matched[k] for k in near)
-        options = free.get((candidate.landmarks[key].op_type, place))
-        if options:
-            matched[key] = options.pop(0)
-
-
-def _fill(reference: _Side, candidate: _Side, matched: dict[str, str]) -> None:
-    """Match what is left by operator and order between what is matched."""
-    taken = set(matched.values())
-    ours, theirs = list(reference.landmarks), list(candidate.landmarks)
-    # A matched node is its own word, an unmatched one its operator: what two texts of
-    # such words share in order is aligned.
-    mine = [k if k in taken else (reference.landmarks[k].op_type,) for k in ours]
-    other = [matched.get(k) or (candidate.landmarks[k].op_type,) for k in theirs]
-    blocks = SequenceMatcher(None, mine, other, autojunk=False).get_matching_blocks()
-    for block in blocks:
-        for offset in range(block.size):
-            matched[theirs[block.b + offset]] = ours[block.a + offset]
+def _word(unit: Unit) -> tuple[str]:
+    return (unit.family,)

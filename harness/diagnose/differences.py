@@ -20,11 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.core.protocols import FloatArray, IntArray
-    from harness.diagnose.align import LayerPair
     from harness.graphs.layers import Layer
 
 # Rows of a dense kernel that are looked at in order to tell a layout.
 _PROBED_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerPair:
+    """Layers that stand for each other."""
+
+    reference: Layer
+    candidate: Layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)

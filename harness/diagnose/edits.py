@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnx
@@ -16,37 +15,109 @@ if TYPE_CHECKING:
 Change: TypeAlias = "Callable[[onnx.ModelProto], None]"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Edit:
-    """A change of the candidate.
-
-    Attributes:
-        text: What it does, as an instruction ("set pads of 'conv2' to ...").
-        change: Does it, in place.
-    """
-
-    text: str
-    change: Change
-
-
-def edited(model: onnx.ModelProto, edits: Sequence[Edit]) -> bytes:
-    """The model after these edits, serialized; `model` stays as it is."""
+def edited(model: onnx.ModelProto, changes: Sequence[Change]) -> onnx.ModelProto:
+    """A copy of a model after these changes."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    for edit in edits:
-        edit.change(copy)
-    return bytes(copy.SerializeToString())
+    for change in changes:
+        change(copy)
+    return copy
 
 
 def set_attribute(key: str, name: str, value: object) -> Change:
     """Give an attribute of the node whose first output is `key` another value."""
 
     def change(model: onnx.ModelProto) -> None:
-        node = _node(model, key)
+        node = node_of(model, key)
         _drop_attributes(node, name)
         node.attribute.append(onnx.helper.make_attribute(name, value))
 
     return change
+
+
+def drop_attribute(key: str, name: str) -> Change:
+    """Take an attribute away, so that its default holds."""
+    return lambda model: _drop_attributes(node_of(model, key), name)
+
+
+def set_input(key: str, index: int, name: str) -> Change:
+    """Feed an input of a node from another value of the same graph."""
+
+    def change(model: onnx.ModelProto) -> None:
+        node = node_of(model, key)
+        node.input.extend([""] * (index + 1 - len(node.input)))
+        node.input[index] = name
+
+    return change
+
+
+def replace_node(key: str, op_type: str, inputs: int = 1, **attributes: Any) -> Change:
+    """Put another operator in a node's place; it keeps its first `inputs` inputs."""
+
+    def change(model: onnx.ModelProto) -> None:
+        node = node_of(model, key)
+        node.op_type = op_type
+        node.domain = ""
+        del node.input[inputs:]
+        del node.attribute[:]
+        for name, value in attributes.items():
+            node.attribute.append(onnx.helper.make_attribute(name, value))
+
+    return change
+
+
+def insert_before(key: str, index: int, op_type: str, **attributes: Any) -> Change:
+    """Put a new operator of one input in front of a node's input."""
+
+    def change(model: onnx.ModelProto) -> None:
+        node = node_of(model, key)
+        made = fresh(model, op_type.lower())
+        new = onnx.helper.make_node(op_type, [node.input[index]], [made], **attributes)
+        node.input[index] = made
+        model.graph.node.insert(place_of(model, key), new)
+
+    return change
+
+
+def insert_after(
+    value: str, op_type: str, constants: Sequence[Array] = (), **attributes: Any
+) -> Change:
+    """Put a new operator behind a value: its readers, and the caller, get the result.
+
+    Args:
+        value: What it reads; its node then writes under another name.
+        op_type: The operator.
+        constants: Further inputs.
+        attributes: Of the operator.
+    """
+
+    def change(model: onnx.ModelProto) -> None:
+        source = node_of(model, value)
+        inner = fresh(model, value)
+        source.output[list(source.output).index(value)] = inner
+        fixed = [add_constant(model, array) for array in constants]
+        new = onnx.helper.make_node(op_type, [inner, *fixed], [value], **attributes)
+        model.graph.node.insert(place_of(model, value), new)
+        # A subgraph or the node itself never reads its own output.
+
+    return change
+
+
+def remove_node(key: str) -> Change:
+    """Let the readers of a node read its first input instead."""
+
+    def change(model: onnx.ModelProto) -> None:
+        node = node_of(model, key)
+        node.op_type, node.domain = "Identity", ""
+        del node.input[1:]
+        del node.attribute[:]
+
+    return change
+
+
+def permute_axis(value: str, order: IntArray, axis: int) -> Change:
+    """Make element j of an axis of a computed value what its ``order[j]`` was."""
+    return insert_after(value, "Gather", [np.asarray(order, np.int64)], axis=axis)
 
 
 def set_pads(key: str, pads: Sequence[int], data: str | None) -> Change:
@@ -60,7 +131,7 @@ def set_pads(key: str, pads: Sequence[int], data: str | None) -> Change:
     """
 
     def change(model: onnx.ModelProto) -> None:
-        node = _node(model, key)
+        node = node_of(model, key)
         _drop_attributes(node, "pads", "auto_pad")
         node.attribute.append(onnx.helper.make_attribute("pads", list(pads)))
         if data is not None:
@@ -76,8 +147,8 @@ def set_constant(key: str, index: int, array: Array) -> Change:
     """
 
     def change(model: onnx.ModelProto) -> None:
-        node = _node(model, key)
-        name = _add_constant(model, array)
+        node = node_of(model, key)
+        name = add_constant(model, array)
         node.input.extend([""] * (index + 1 - len(node.input)))
         node.input[index] = name
 
@@ -94,11 +165,11 @@ def transpose_features(key: str, shape: Sequence[int], axes: Sequence[int]) -> C
     """
 
     def change(model: onnx.ModelProto) -> None:
-        node = _node(model, key)
-        unfolded, turned, flat = (_fresh(model, k) for k in ("unfold", "turn", "flat"))
+        node = node_of(model, key)
+        unfolded, turned, flat = (fresh(model, k) for k in ("unfold", "turn", "flat"))
         perm = (0, *(axis + 1 for axis in axes))
-        spatial = _add_constant(model, np.array([-1, *shape], np.int64))
-        vector = _add_constant(model, np.array([-1, int(np.prod(shape))], np.int64))
+        spatial = add_constant(model, np.array([-1, *shape], np.int64))
+        vector = add_constant(model, np.array([-1, int(np.prod(shape))], np.int64))
         make = onnx.helper.make_node
         chain = [
             make("Reshape", [node.input[0], spatial], [unfolded]),
@@ -113,24 +184,6 @@ def transpose_features(key: str, shape: Sequence[int], axes: Sequence[int]) -> C
     return change
 
 
-def permute_columns(output: str, order: IntArray) -> Change:
-    """Make column j of a model output what its column ``order[j]`` was."""
-
-    def change(model: onnx.ModelProto) -> None:
-        name = _fresh(model, output)
-        for node in model.graph.node:
-            for names in (node.input, node.output):
-                for i, item in enumerate(names):
-                    if item == output:
-                        names[i] = name
-        places = _add_constant(model, np.asarray(order, np.int64))
-        model.graph.node.append(
-            onnx.helper.make_node("Gather", [name, places], [output], axis=1)
-        )
-
-    return change
-
-
 def together(changes: Sequence[Change]) -> Change:
     """Several changes as one."""
 
@@ -141,9 +194,47 @@ def together(changes: Sequence[Change]) -> Change:
     return change
 
 
-def _node(model: onnx.ModelProto, key: str) -> onnx.NodeProto:
+def node_of(model: onnx.ModelProto, key: str) -> onnx.NodeProto:
+    """The node that computes a value.
+
+    Raises:
+        KeyError: No node does; an edit meant for more than this piece of a model.
+    """
     nodes: Iterable[onnx.NodeProto] = model.graph.node
-    return next(node for node in nodes if key in node.output)
+    for node in nodes:
+        if key in node.output:
+            return node
+    raise KeyError(key)
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """Version of ONNX's own operators."""
+    opsets = [item.version for item in model.opset_import if not item.domain]
+    return opsets[0] if opsets else 1
+
+
+def permute_input(key: str, index: int, order: IntArray, axis: int) -> Change:
+    """Put element ``order[j]`` of an axis of a node's input in place j."""
+
+    def change(model: onnx.ModelProto) -> None:
+        node = node_of(model, key)
+        made = fresh(model, "order")
+        taken = add_constant(model, np.asarray(order, np.int64))
+        inputs = [node.input[index], taken]
+        new = onnx.helper.make_node("Gather", inputs, [made], axis=axis)
+        node.input[index] = made
+        model.graph.node.insert(place_of(model, key), new)
+
+    return change
+
+
+def place_of(model: onnx.ModelProto, key: str) -> int:
+    """Where a node that runs before the readers of `key` belongs."""
+    nodes: Iterable[onnx.NodeProto] = model.graph.node
+    for i, node in enumerate(nodes):
+        if key in node.output or key in node.input:
+            return i
+    return len(model.graph.node)
 
 
 def _drop_attributes(node: onnx.NodeProto, *names: str) -> None:
@@ -152,14 +243,16 @@ def _drop_attributes(node: onnx.NodeProto, *names: str) -> None:
             del node.attribute[i]
 
 
-def _add_constant(model: onnx.ModelProto, array: Array) -> str:
-    name = _fresh(model, "constant")
-    tensor = onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
+def add_constant(model: onnx.ModelProto, array: Array) -> str:
+    """Add an initializer, and return its name."""
+    name = fresh(model, "constant")
+    tensor = onnx.numpy_helper.from_array(np.asarray(array, order="C"), name)
     model.graph.initializer.append(tensor)
     return name
 
 
-def _fresh(model: onnx.ModelProto, stem: str) -> str:
+def fresh(model: onnx.ModelProto, stem: str) -> str:
+    """A name that nothing in the file has."""
     taken = {name for node in model.graph.node for name in node.output}
     taken.update(tensor.name for tensor in model.graph.initializer)
     number = 0

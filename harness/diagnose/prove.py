@@ -12,8 +12,9 @@ from math import isfinite
 from sys import float_info
 from typing import TYPE_CHECKING
 
+from harness.comparison import distance
 from harness.core.errors import BackendError, ComparisonError
-from harness.core.results import Proof
+from harness.core.results import Finding, Proof, Where
 from harness.diagnose.edits import edited
 
 if TYPE_CHECKING:
@@ -22,42 +23,69 @@ if TYPE_CHECKING:
     import onnx
 
     from harness.core.protocols import Rerun, RerunError
-    from harness.core.results import Finding, Severity
-    from harness.diagnose.context import Context
-    from harness.diagnose.edits import Edit
-    from harness.diagnose.lead import Lead
+    from harness.core.results import Severity
+    from harness.diagnose.edits import Change
+    from harness.diagnose.grouping import Lead
+    from harness.diagnose.question import DriftQuestion
 
 # An edit that removes less than half of the error is a lead, not a cause.
 PROVEN = 0.5
 # An edit counts if without it this share of the first error comes back.
 _NEEDED = 0.05
+# Each lead costs two runs of the whole candidate; so many faults at once are a lot.
+_MOST_TRIED = 16
 
 
-def settle(context: Context, leads: Sequence[Lead]) -> tuple[Finding, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What became of all leads.
+
+    Attributes:
+        findings: Proven causes first, those that remove most before others, then in
+            the order of the graph.
+        proven: Leads whose edits were proven, in the same order.
+        joint: Error left by all of them together; None where nothing was run.
+    """
+
+    findings: tuple[Finding, ...]
+    proven: tuple[Lead, ...] = ()
+    joint: RerunError | None = None
+
+
+def settle(
+    question: DriftQuestion,
+    model: onnx.ModelProto | None,
+    leads: Sequence[Lead],
+    floor: float,
+) -> Verdict:
     """Turn leads into findings: proven, unproven, or dropped as not needed.
 
     Args:
-        context: The candidate; without a model or a rerun nothing is run.
+        question: Who asks, and how an edited candidate is run.
+        model: The candidate; None runs nothing.
         leads: The more specific causes first.
-
-    Returns:
-        Proven causes first, those that remove most before others, then in the order
-        of the graph.
+        floor: Largest difference of outputs that is no drift.
     """
-    if context.model is None or context.rerun is None or not leads:
-        return _ordered(leads, [_unproven(lead) for lead in leads])
-    trials = Trials(context.model, context.rerun)
-    before = trials.error([])
-    runnable = [lead for lead in leads if lead.edit and trials.error([lead])]
-    if before is None:
+    if model is None or question.rerun is None or not leads:
+        found = [_unproven(question, lead) for lead in leads]
+        return Verdict(_ordered(leads, found))
+    trials = Trials(model, question.rerun)
+    tried = leads[:_MOST_TRIED]
+    runnable = [lead for lead in tried if lead.edit and trials.error([lead])]
+    if trials.error([]) is None:
         runnable = []
-    needed = _needed(trials, runnable, context.floor)
-    kept = [lead for lead in leads if lead in needed or lead not in runnable]
-    found = [
-        _proven(trials, lead, needed) if lead in needed else _unproven(lead)
-        for lead in kept
-    ]
-    return _ordered(kept, found)
+    needed = _needed(trials, runnable, floor)
+    joint = trials.error(needed)
+    explained = joint is not None and joint.max_abs_error <= floor
+    untold = () if explained else [lead for lead in leads if lead not in runnable]
+    kept = [lead for lead in leads if lead in needed or lead in untold]
+    found = [_judged(question, trials, lead, needed) for lead in kept]
+    sure = tuple(
+        lead
+        for lead, finding in zip(kept, found, strict=True)
+        if lead in needed and finding.severity == "error"
+    )
+    return Verdict(_ordered(kept, found), sure, trials.error(sure) if sure else None)
 
 
 def prove(edit: str, before: RerunError, after: RerunError) -> Proof:
@@ -100,16 +128,20 @@ class Trials:
         """Error left by these leads' edits; None where the edited model fails."""
         key = tuple(id(lead) for lead in leads)
         if key not in self._known:
-            edits = [lead.edit for lead in leads if lead.edit is not None]
+            edits = [lead.edit.change for lead in leads if lead.edit is not None]
             self._known[key] = self._run(edits)
         return self._known[key]
 
-    def _run(self, edits: Sequence[Edit]) -> RerunError | None:
+    def _run(self, changes: Sequence[Change]) -> RerunError | None:
         try:
-            return self.rerun(edited(self.model, edits))
-        except (BackendError, ComparisonError):
+            return self.rerun(self._written(changes))
+        except (BackendError, ComparisonError, KeyError):
             # An edit may break shapes behind it: then it proves nothing.
             return None
+
+    def _written(self, changes: Sequence[Change]) -> bytes:
+        """The edited model's bytes alone: the copy is freed before it is run."""
+        return bytes(edited(self.model, changes).SerializeToString())
 
 
 def _needed(trials: Trials, leads: Sequence[Lead], floor: float) -> list[Lead]:
@@ -132,10 +164,12 @@ def _needed(trials: Trials, leads: Sequence[Lead], floor: float) -> list[Lead]:
     return kept
 
 
-def _proven(trials: Trials, lead: Lead, needed: Sequence[Lead]) -> Finding:
+def _judged(
+    question: DriftQuestion, trials: Trials, lead: Lead, needed: Sequence[Lead]
+) -> Finding:
     before, alone = trials.error([]), trials.error([lead])
-    if before is None or alone is None or lead.edit is None:
-        return _unproven(lead)
+    if lead not in needed or before is None or alone is None or lead.edit is None:
+        return _unproven(question, lead)
     proof = prove(lead.edit.text, before, alone)
     joint = trials.error(needed)
     if proof.error_removed < PROVEN and joint is not None and len(needed) > 1:
@@ -143,20 +177,53 @@ def _proven(trials: Trials, lead: Lead, needed: Sequence[Lead]) -> Finding:
         together = prove(text, before, joint)
         proof = max(proof, together, key=lambda found: found.error_removed)
     severity: Severity = "error" if proof.error_removed >= PROVEN else "warning"
-    return lead.settled(severity, proof)
+    return _finding(question, lead, severity, proof)
 
 
-def _unproven(lead: Lead) -> Finding:
+def _unproven(question: DriftQuestion, lead: Lead) -> Finding:
     """A lead that is not run: an error only where it brings its own proof."""
-    proven = lead.proof is not None and lead.proof.error_removed >= PROVEN
-    return lead.settled("error" if proven else "warning", lead.proof)
+    explained = lead.first.explained
+    if explained is None:
+        return _finding(question, lead, "warning", None)
+    before, after = (
+        distance(question.reference_outputs, outputs, question.class_names)
+        for outputs in (question.candidate_outputs, explained)
+    )
+    proof = prove(lead.edit.text if lead.edit else "reorder", before, after)
+    proven = proof.error_removed >= PROVEN
+    return _finding(question, lead, "error" if proven else "warning", proof)
+
+
+def _finding(
+    question: DriftQuestion, lead: Lead, severity: Severity, proof: Proof | None
+) -> Finding:
+    first = lead.first
+    node, twin = first.node, first.partner
+    ours, theirs = question.reference_nodes, question.candidate_nodes
+    return Finding(
+        code=first.cause.code,
+        severity=severity,
+        cause=first.cause.slug,
+        variant=question.variant,
+        where=Where(
+            candidate_node=theirs.get(node.label, node.label) if node else None,
+            reference_node=ours.get(twin.label, twin.label) if twin else None,
+            op_type=node.op_type if node else None,
+            tensor=first.tensor,
+        ),
+        explanation=lead.explanation,
+        reference_semantics=first.said.reference,
+        candidate_semantics=first.said.candidate,
+        hint=first.cause.hint,
+        proof=proof,
+    )
 
 
 def _ordered(leads: Sequence[Lead], found: Sequence[Finding]) -> tuple[Finding, ...]:
     def rank(pair: tuple[Lead, Finding]) -> tuple[bool, float, int, str]:
         lead, finding = pair
         removed = finding.proof.error_removed if finding.proof else 0.0
-        return (finding.severity != "error", -round(removed, 3), lead.order, lead.code)
+        return finding.severity != "error", -round(removed, 3), *lead.rank[1:]
 
     pairs = sorted(zip(leads, found, strict=True), key=rank)
     return tuple(finding for _, finding in pairs)

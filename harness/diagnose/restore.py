@@ -99,7 +99,7 @@ def _add_bias(graph: Graph, layer: Layer, missing: FloatArray) -> Change | None:
     amount = missing / np.where(gain.values, gain.values, 1.0)
     if node.op_type == "Sub":
         amount = -amount
-    if node is not layer.node:
+    if layer.kernel is None or node is not layer.node:
         return _set_vector(graph, node, index, amount=amount)
     whole = (layer.bias.values + amount) / float(node.attributes.get("beta", 1.0))
     dtype = _dtype(graph, node, SLOTS[node.op_type].kernel)

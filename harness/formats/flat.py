@@ -99,8 +99,12 @@ class Table:
 
     def block(self, slot: int) -> memoryview:
         """A vector of bytes."""
-        items = self._items(slot, 1)
+        items = self.place(slot)
         return self._buffer.data[items.start : items.stop]
+
+    def place(self, slot: int) -> range:
+        """Where a vector of bytes lies in the file."""
+        return self._items(slot, 1)
 
     def _field(self, slot: int) -> int | None:
         if slot >= self._slots:

@@ -15,6 +15,32 @@ _MAX_DEPTH = 64
 _MAX_ELEMENTS = 5_000_000
 _BLOCK = 1 << 20
 _PORTS = frozenset({"input", "output"})
+# "body" of a loop, "then_body" and "else_body" of a branch.
+_BODY = "body"
+_DTYPES = {
+    "bf16": "bfloat16",
+    "boolean": "bool",
+    "bool": "bool",
+    "f8e4m3": "float8_e4m3fn",
+    "f8e5m2": "float8_e5m2",
+    "f8e8m0": "float8_e8m0fnu",
+    "string": "str",
+    **{f"f{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    **{f"fp{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    **{f"i{bits}": f"int{bits}" for bits in (4, 8, 16, 32, 64)},
+    **{f"u{bits}": f"uint{bits}" for bits in (4, 8, 16, 32, 64)},
+}
+
+
+def dtype_name(text: str) -> str:
+    """The numpy name of an element type; the type's own where numpy has none."""
+    return _DTYPES.get(text.lower(), text.lower() or "unknown")
+
+
+def lengths_of(text: str) -> list[int]:
+    """The lengths of a Const layer's shape."""
+    parts = (part.strip() for part in text.split(","))
+    return [int(part) for part in parts if part.isdecimal() and len(part) < 19]
 
 
 @dataclass(slots=True)
@@ -30,16 +56,33 @@ class Layer:
         precision: Of its first port.
         port_name: Tensor name of its first port.
         lengths: Shape of its first port; None where it is free.
+        key: The graph that it belongs to (0 the model's own) and its number there.
     """
 
     name: str
     type: str
     version: str
     depth: int
+    key: tuple[int, str] = (0, "")
     data: dict[str, str] = field(default_factory=dict)
     precision: str = ""
     port_name: str = ""
     lengths: list[int | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What one layer hands another.
+
+    Attributes:
+        source: Key of the layer that makes it.
+        target: Key of the layer that takes it.
+        port: Which input of the target it is.
+    """
+
+    source: tuple[int, str]
+    target: tuple[int, str]
+    port: int
 
 
 class Network:
@@ -48,6 +91,7 @@ class Network:
     Attributes:
         version: Of the format.
         layers: All of them.
+        edges: All of them, those of bodies too.
         facts: Values of ``rt_info``, name -> text.
 
     Raises:
@@ -58,9 +102,13 @@ class Network:
     def __init__(self, path: Path) -> None:
         self.version = ""
         self.layers: list[Layer] = []
+        self.edges: list[Edge] = []
         self.facts: dict[str, str] = {}
         self._path: list[str] = []
         self._open: list[Layer] = []
+        # Each body numbers its layers anew.
+        self._graphs = [0]
+        self._n_graphs = 0
         self._n_ports = 0
         self._n_elements = 0
         self._text = ""
@@ -94,6 +142,11 @@ class Network:
             self.version = attributes.get("version", "")
         elif tag == "layer":
             self._layer(attributes)
+        elif tag == "edge":
+            self._edge(attributes)
+        elif tag.endswith(_BODY):
+            self._n_graphs += 1
+            self._graphs.append(self._n_graphs)
         elif "rt_info" in self._path and "value" in attributes and not self._open:
             self.facts[attributes.get("name", tag)] = attributes["value"]
         elif self._open:
@@ -105,10 +158,16 @@ class Network:
             type=attributes.get("type", ""),
             version=attributes.get("version", ""),
             depth=len(self._open),
+            key=(self._graphs[-1], attributes.get("id", "")),
         )
         self.layers.append(layer)
         self._open.append(layer)
         self._n_ports = 0
+
+    def _edge(self, attributes: dict[str, str]) -> None:
+        ends = (attributes.get(end, "") for end in ("from-layer", "to-layer"))
+        source, target = ((self._graphs[-1], end) for end in ends)
+        self.edges.append(Edge(source, target, int(attributes.get("to-port", "0"))))
 
     def _part(self, tag: str, attributes: dict[str, str]) -> None:
         layer = self._open[-1]
@@ -129,6 +188,8 @@ class Network:
         self._path.pop()
         if tag == "layer" and self._open:
             self._open.pop()
+        elif tag.endswith(_BODY):
+            self._graphs.pop()
         elif tag == "dim" and self._open and self._n_ports == 1:
             length = int(self._text.strip() or 0)
             self._open[-1].lengths.append(None if length < 0 else length)

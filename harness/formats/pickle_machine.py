@@ -82,6 +82,7 @@ class PickleMachine:
 
     Attributes:
         imports: Names of all that it would import.
+        kept_apart: What it refers to outside of itself, in its order.
         result: What it would give.
 
     Raises:
@@ -90,6 +91,7 @@ class PickleMachine:
 
     def __init__(self, pickle: IO[bytes] | bytes) -> None:
         self.imports: set[str] = set()
+        self.kept_apart: list[Any] = []
         self.result: object = None
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
@@ -169,6 +171,7 @@ class PickleMachine:
         self._stack.append(Global(name))
 
     def _kept_apart(self, items: list[Any]) -> None:
+        self.kept_apart.append(items[0])
         self._stack.append(items[0])
 
     def _drop(self, _: list[Any]) -> None:

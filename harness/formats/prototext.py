@@ -23,6 +23,8 @@ _TOKEN = re.compile(
       | [^\s{}<>\[\]:,;"'#]++ | (?P<end>\Z) | (?P<odd>.))""",
     re.VERBOSE | re.DOTALL,
 )
+_ESCAPE = re.compile(rb"\\([xX][0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
+_CONTROL = dict(zip(b"abfnrtv", b"\a\b\f\n\r\t\v", strict=True))
 _OPEN = {"{": "}", "<": ">"}
 
 
@@ -78,6 +80,20 @@ def read_text(path: Path) -> str:
         raise Malformed(f"it is no UTF-8 text: {error}") from error
 
 
+def unescaped(text: str) -> bytes:
+    """The bytes that a quoted text stands for, without its quotes."""
+    return _ESCAPE.sub(_byte, text.encode())
+
+
+def _byte(match: re.Match[bytes]) -> bytes:
+    digits = match[1]
+    if digits[:1] in b"xX":
+        return bytes([int(digits[1:], 16)])
+    if digits[:1].isdigit():
+        return bytes([int(digits, 8) & 0xFF])
+    return bytes([_CONTROL.get(digits[0], digits[0])])
+
+
 def parse_prototext(text: str) -> TextMessage:
     """The message that a text describes.
 
@@ -126,7 +142,7 @@ def _field(message: TextMessage, name: str, pieces: Iterator[str], depth: int) -
         elif value in {"", ":", "}", ">", "]"}:
             raise Malformed(f"field {name[:40]!r} has no value")
         else:
-            message.put(name, value.strip("\"'"))
+            message.put(name, value[1:-1] if value[0] in "\"'" else value)
 
 
 def _list(pieces: Iterator[str]) -> Iterator[str]:

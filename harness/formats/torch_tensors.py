@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _REBUILDERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_qtensor")
-_DTYPES = {
+DTYPES = {
     "BFloat16Storage": "bfloat16",
     "BoolStorage": "bool",
     "ByteStorage": "uint8",
@@ -52,7 +52,7 @@ def is_quantized(value: object) -> bool:
         if not isinstance(found, Made) or id(found) in seen:
             continue
         seen.add(id(found))
-        if _maker(found).endswith("_rebuild_qtensor"):
+        if maker_of(found).endswith("_rebuild_qtensor"):
             return True
         waiting.extend(part for _, part in _parts("", found))
     return False
@@ -66,18 +66,21 @@ def _parts(path: str, made: Made) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _maker(made: Made) -> str:
-    return made.maker.name if isinstance(made.maker, Global) else ""
+def maker_of(made: object) -> str:
+    """Name of what a pickle would call for this; "" for a plain container."""
+    if isinstance(made, Made) and isinstance(made.maker, Global):
+        return made.maker.name
+    return ""
 
 
 def _tensor(made: Made) -> tuple[str, tuple[int, ...]] | None:
-    if _maker(made).rpartition(".")[2] not in _REBUILDERS or len(made.args) < 3:
+    if maker_of(made).rpartition(".")[2] not in _REBUILDERS or len(made.args) < 3:
         return None
     storage, _, size = made.args[:3]
     lengths = size.args if isinstance(size, Made) else []
     shape = tuple(n for n in lengths if isinstance(n, int))
     kinds = storage.args if isinstance(storage, Made) else []
     names = [kind.name for kind in kinds if isinstance(kind, Global)]
-    return _DTYPES.get(
+    return DTYPES.get(
         names[0].rpartition(".")[2], "unknown"
     ) if names else "unknown", shape

@@ -6,18 +6,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.core.results import CHECK_NAMES, Check
+from harness.core.tolerances import Calibrated
+from harness.gate.checks.baseline import baseline
 from harness.gate.checks.case import Case, Question
 from harness.gate.checks.causes import operator_semantics, weight_drift
 from harness.gate.checks.decisions import accuracy, per_class_recall, top1_agreement
 from harness.gate.checks.outputs import finite_outputs, outputs_close
+from harness.gate.checks.runs import runs_alike
+from harness.gate.checks.tasks import per_slice, task_metrics
 from harness.gate.classes import judge_classes
+from harness.gate.task_metrics import judge_task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from harness.core.results import Finding, VariantResult, Verdict
     from harness.core.specs import GateSpec, Undecided
-    from harness.gate.checks.case import Answer
+    from harness.gate.checks.case import Accepted, Answer
 
 NO_LIMIT = "no limit set"
 _WORST_FIRST: tuple[Verdict, ...] = ("failed", "error", "undecided", "passed")
@@ -25,12 +30,18 @@ _WORST_FIRST: tuple[Verdict, ...] = ("failed", "error", "undecided", "passed")
 
 @dataclass(frozen=True, slots=True)
 class _Criterion:
-    """A question, and the limits that ask it: any of `keys`, or always without."""
+    """A question, and the limits that ask it: any of `keys`, or always without.
+
+    With `by_suite` no limit asks it, but a table of the suite does.
+    """
 
     question: Question
     keys: tuple[str, ...] = ()
+    by_suite: bool = False
 
     def asked(self, limits: GateSpec) -> bool:
+        if self.by_suite:
+            return False
         set_ = [getattr(limits, key) is not None for key in self.keys]
         return any(set_) or not set_
 
@@ -41,8 +52,12 @@ _CRITERIA = {
     "top1_agreement": _Criterion(top1_agreement, ("min_top1_agreement",)),
     "accuracy": _Criterion(accuracy, ("max_accuracy_drop",)),
     "per_class_recall": _Criterion(per_class_recall, ("max_recall_drop",)),
+    "task_metrics": _Criterion(task_metrics, ("max_drop",)),
+    "per_slice": _Criterion(per_slice),
+    "baseline": _Criterion(baseline),
     "weight_drift": _Criterion(weight_drift, ("min_weight_sqnr_db",)),
     "operator_semantics": _Criterion(operator_semantics),
+    "runs_alike": _Criterion(runs_alike, by_suite=True),
 }
 
 
@@ -61,6 +76,8 @@ def judge(
     limits: GateSpec,
     findings: Sequence[Finding],
     declared: Collection[str] = (),
+    accepted: Accepted | None = None,
+    calibrated: Calibrated | None = None,
 ) -> VariantResult:
     """A candidate's result with its classes judged, its checks and its verdict.
 
@@ -74,20 +91,32 @@ def judge(
         limits: What it is held to.
         findings: Causes of drift; those of other variants are passed over.
         declared: The limits that the suite sets itself.
+        accepted: What a saved report says of it; None without a baseline.
+        calibrated: What was measured of its noise; None where nothing was.
     """
     if result.status not in ("ran", "replayed"):
         return replace(result, verdict=None if result.status == "skipped" else "error")
     if result.labels is not None:
         judged = judge_classes(result.labels.per_class, limits)
         result = replace(result, labels=replace(result.labels, per_class=judged))
+    if result.task is not None:
+        result = replace(result, task=judge_task(result.task, limits))
     mine = tuple(finding for finding in findings if finding.variant == result.name)
-    checks, skipped = _ask(Case(result, limits, mine), declared_checks(declared))
+    asked = declared_checks(declared)
+    measured = calibrated or Calibrated()
+    case = Case(result, limits, mine, asked, accepted, measured)
+    checks, skipped = _ask(case)
     return replace(
         result,
         checks=checks,
         skipped_checks=skipped,
-        verdict=_worst(check.status for check in checks),
+        verdict=verdict_of(checks),
     )
+
+
+def verdict_of(checks: Iterable[Check]) -> Verdict:
+    """That of the worst check; undecided without any."""
+    return _worst(check.status for check in checks)
 
 
 def overall(variants: Iterable[VariantResult], undecided: Undecided) -> Verdict:
@@ -106,14 +135,14 @@ def overall(variants: Iterable[VariantResult], undecided: Undecided) -> Verdict:
     return "failed" if found == "undecided" and undecided == "fail" else found
 
 
-def _ask(
-    case: Case, declared: Collection[str]
-) -> tuple[tuple[Check, ...], dict[str, str]]:
+def _ask(case: Case) -> tuple[tuple[Check, ...], dict[str, str]]:
     checks = []
     skipped = {}
     for name in CHECK_NAMES:
+        if _is_moot(name, case):
+            continue
         answer = _answer(name, case)
-        if isinstance(answer, str) and name in declared:
+        if isinstance(answer, str) and name in case.declared:
             message = f"the suite sets its limit, but {answer}"
             answer = Check(name, "undecided", None, None, message)
         if isinstance(answer, str):
@@ -123,9 +152,21 @@ def _ask(
     return tuple(checks), skipped
 
 
+def _is_moot(name: str, case: Case) -> bool:
+    """Whether a check has no subject, so that there is nothing to say of it."""
+    task, refused = case.result.task, name in case.result.skipped_checks
+    moot = {
+        "baseline": case.baseline is None,
+        "runs_alike": case.result.matrix is None and not refused,
+        "task_metrics": case.limits.max_drop is None,
+        "per_slice": (task is None or not task.slices) and not refused,
+    }
+    return moot.get(name, False)
+
+
 def _answer(name: str, case: Case) -> Answer:
     criterion = _CRITERIA[name]
-    if not criterion.asked(case.limits):
+    if not criterion.by_suite and not criterion.asked(case.limits):
         return NO_LIMIT
     reason = case.result.skipped_checks.get(name)
     return reason or criterion.question(case)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAMED = 3
+_MAX_TOLD = 200
 
 
 def percent(share: float) -> str:
@@ -37,3 +38,11 @@ def listed(items: Sequence[str]) -> str:
     more = len(items) - _NAMED
     text = ", ".join(items[:_NAMED])
     return f"{text} and {more} more" if more > 0 else text
+
+
+def shortened(text: str) -> str:
+    """A sentence of others, its middle left out where it is long."""
+    if len(text) <= _MAX_TOLD:
+        return text
+    half = (_MAX_TOLD - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.core.protocols import Array, GoldenChunk
-    from harness.golden.source import ShardedGolden
+    from harness.golden.source import TableGolden
 
 
 class LabelledGolden:
@@ -31,7 +31,7 @@ class LabelledGolden:
         GoldenError: The file holds no labels, or not as many as there are samples.
     """
 
-    def __init__(self, source: ShardedGolden, file: Path) -> None:
+    def __init__(self, source: TableGolden, file: Path) -> None:
         self._source = source
         self._raw = _read_labels(file, source.n_samples)
         self._labels = Labels(str(file), source.class_names)

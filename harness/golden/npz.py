@@ -7,6 +7,7 @@ against the bytes that are there before any memory is asked for.
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from contextlib import ExitStack, closing, contextmanager
@@ -30,7 +31,7 @@ _ENCRYPTED = 0x1
 # NotImplementedError: an archive that asks for a newer zip than there is.
 _BROKEN = (
     *(OSError, EOFError, ValueError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
 )
 _KINDS = "biufcU"
 # Deflate packs at most 1032:1, and only bytes that are all alike come near it.

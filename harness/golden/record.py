@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from harness.core.errors import InferenceError, ReportError
+from harness.core.errors import InferenceError
+from harness.golden.folders import swap, working_folder
 from harness.golden.schema import RECORDING, Recording, write_record
 from harness.golden.write import array_record, write_shard
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from harness.core.protocols import Array, Arrays
-    from harness.golden.schema import ArrayRecord, ShardRecord
+    from harness.golden.schema import ArrayRecord, ShardRecord, Update
 
 _SHARD_ROWS = 65_536
 _SHARD_BYTES = 16 << 20
@@ -77,15 +77,12 @@ class RecordingWriter:
         while self._rows >= self._limit:
             self._flush(self._limit)
 
+    def remember(self, history: tuple[Update, ...]) -> None:
+        """Keep why the recording is not what it was."""
+        self._recording = replace(self._recording, history=history)
+
     def __enter__(self) -> Self:
-        try:
-            self._folder.parent.mkdir(parents=True, exist_ok=True)
-            name = tempfile.mkdtemp(
-                dir=self._folder.parent, prefix=f".{self._folder.name}."
-            )
-        except OSError as error:
-            raise _unwritable(self._folder, error) from error
-        self._work = Path(name)
+        self._work = working_folder(self._folder)
         return self
 
     def __exit__(
@@ -107,10 +104,7 @@ class RecordingWriter:
             self._recording, outputs=self._outputs, shards=tuple(self._shards)
         )
         write_record(self._work / RECORDING, recording)
-        try:
-            _swap(self._work, self._folder)
-        except OSError as error:
-            raise _unwritable(self._folder, error) from error
+        swap(self._work, self._folder)
 
     def _flush(self, rows: int) -> None:
         names = [record.name for record in self._outputs]
@@ -119,24 +113,6 @@ class RecordingWriter:
         self._shards.append(write_shard(self._work, len(self._shards), shard))
         self._waiting = [{name: array[rows:] for name, array in whole.items()}]
         self._rows -= rows
-
-
-def _swap(work: Path, folder: Path) -> None:
-    # Folders cannot replace each other in one step; between the two renames there is
-    # no recording, never half of one. mkdtemp makes private folders.
-    work.chmod(0o755)
-    if not folder.exists():
-        work.rename(folder)
-        return
-    old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.old."))
-    folder.rename(old / folder.name)
-    try:
-        work.rename(folder)
-    except OSError:
-        (old / folder.name).rename(folder)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _rows_per_shard(outputs: Arrays) -> int:
@@ -151,10 +127,3 @@ def _row_bytes(array: Array) -> int:
 def _shown(records: tuple[ArrayRecord, ...]) -> str:
     shown = (f"{record.name} {record.dtype} {record.shape}" for record in records)
     return f"({'; '.join(shown)})"
-
-
-def _unwritable(folder: Path, error: OSError) -> ReportError:
-    return ReportError(
-        f"cannot write recording {folder}: {error.strerror or error}",
-        hint="name a folder that is writable",
-    )

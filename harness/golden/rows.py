@@ -31,7 +31,7 @@ class Shard:
     """Consecutive rows in one file.
 
     Attributes:
-        path: An ``.npz`` or ``.npy`` file.
+        path: An ``.npz``, ``.npy`` or Parquet file.
         rows: Rows that it holds.
         sha256: Its digest, None when nobody recorded one.
     """
@@ -91,11 +91,20 @@ class ShardSet:
             MissingGoldenError: It does not exist.
             ChecksumError: Its bytes are not those that were recorded.
         """
+        self.verify(index)
+        return ArrayFile(self.shards[index].path)
+
+    def verify(self, index: int) -> None:
+        """Hold the bytes of one shard against what was recorded, once.
+
+        Raises:
+            MissingGoldenError: It does not exist.
+            ChecksumError: Its bytes are not those that were recorded.
+        """
         shard = self.shards[index]
         if shard.sha256 is not None and index not in self._verified:
             _verify(shard, shard.sha256)
         self._verified.add(index)
-        return ArrayFile(shard.path)
 
 
 class RowReader:

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.core.codec import from_json, to_json
 from harness.core.errors import ManifestError, MissingGoldenError, ReportError
+from harness.core.files import write_text
 from harness.core.provenance import digest_of
 from harness.golden.rows import Column, Shard
 
@@ -66,6 +67,11 @@ class Manifest:
         class_names: In the order of the class indices.
         license: Of the data.
         source: Where the data come from.
+        targets: Arrays of ground truth that is no class index.
+        metadata: Arrays that slices and groups are made of.
+        preprocess_digest: Of the preprocessing that the data are meant for; None
+            where none is declared.
+        provenance: How the set came about: what it was made from, and when.
     """
 
     name: str
@@ -77,15 +83,38 @@ class Manifest:
     class_names: tuple[str, ...] | None = None
     license: str | None = None
     source: str | None = None
+    targets: tuple[ArrayRecord, ...] = ()
+    metadata: tuple[ArrayRecord, ...] = ()
+    preprocess_digest: str | None = None
+    provenance: Mapping[str, str | int | None] = field(default_factory=dict)
     format: str = "golden-manifest"
     version: int = VERSION
 
     def digest(self) -> str:
         """Over the data alone: renaming the set or its licence changes nothing."""
         parts = to_json(self)
-        keys = ("class_names", "inputs", "label", "sample_id")
+        keys = ["class_names", "inputs", "label", "sample_id"]
+        # Sets from before there were these are still the same data.
+        keys += [key for key in ("metadata", "targets") if parts[key]]
         shards = [(shard.rows, shard.sha256) for shard in self.shards]
         return digest_of([{key: parts[key] for key in keys}, shards])
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One time that a recording was replaced by another.
+
+    Attributes:
+        day: ISO date, UTC.
+        reason: Why, in the words of who did it.
+        summary: What changed: largest difference, decisions, what was run.
+        model_sha256: Of the model that answered before.
+    """
+
+    day: str
+    reason: str
+    summary: str
+    model_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +130,9 @@ class Recording:
         runtime: What its session told of itself.
         outputs: What it answered.
         shards: In the order of the samples.
+        cpu_flags: CPU features that change numbers, of the machine that answered;
+            None in recordings from before they were kept.
+        history: Why it is not what it was, the last update at the end.
     """
 
     variant: str
@@ -111,6 +143,8 @@ class Recording:
     runtime: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
     outputs: tuple[ArrayRecord, ...] = ()
     shards: tuple[ShardRecord, ...] = ()
+    cpu_flags: tuple[str, ...] | None = None
+    history: tuple[Update, ...] = ()
     format: str = "golden-recording"
     version: int = VERSION
 
@@ -176,9 +210,12 @@ def columns_of(file: Path, records: tuple[ArrayRecord, ...]) -> list[Column]:
 
 
 def write_record(file: Path, record: Manifest | Recording) -> None:
-    """Write a record as JSON that diffs well: sorted keys, two spaces."""
-    text = json.dumps(to_json(record), indent=2, sort_keys=True)
-    file.write_text(text + "\n", encoding="utf-8")
+    """Write a record as JSON that diffs well: sorted keys, two spaces.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
+    write_text(file, json.dumps(to_json(record), indent=2, sort_keys=True) + "\n")
 
 
 def _dtype(file: Path, record: ArrayRecord) -> np.dtype[Any]:

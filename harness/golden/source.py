@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.core.errors import GoldenError
 from harness.core.protocols import GoldenChunk, TensorSpec
+from harness.core.provenance import digest_of
+from harness.golden.forms import open_table, require_remote
 from harness.golden.labelled import LabelledGolden
-from harness.golden.labels import Labels
-from harness.golden.layout import file_layout, folder_layout, with_classes
-from harness.golden.rows import RowReader, block_rows, native
+from harness.golden.labels import Labels, read_classes
+from harness.golden.options import Options
+from harness.golden.preprocess import preprocess_digest
+from harness.golden.roles import Naming, Roles, assign, is_multilabel
+from harness.golden.rows import block_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from harness.core.protocols import Array, GoldenSource
+    from harness.core.protocols import Array, Arrays, GoldenSource
     from harness.core.specs import GoldenSpec
-    from harness.golden.layout import Layout
-    from harness.golden.rows import Column, ShardSet
+    from harness.golden.rows import Column
+    from harness.golden.table import Block, Table
 
 
-class ShardedGolden:
+class TableGolden:
     """A golden set; see `harness.core.protocols.GoldenSource`.
 
     Args:
-        layout: Which arrays are what.
-        shards: Where they lie.
+        table: The data as stored.
+        roles: What each column is for.
+        class_names: In the order of the indices; None where nobody names them.
+        options: What the suite said of reading them.
+        notices: What a reader should know beside what the table tells.
     """
 
-    def __init__(self, layout: Layout, shards: ShardSet) -> None:
-        self._layout = layout
-        self._shards = shards
-        self._labels = Labels(layout.where, layout.class_names)
-        self.n_samples = shards.n_rows
-        self.inputs = tuple(self._spec(column) for column in layout.inputs)
-        self.class_names = layout.class_names
-        self.has_labels = layout.label is not None
-        self.notices = layout.notices
+    def __init__(
+        self,
+        table: Table,
+        roles: Roles,
+        class_names: tuple[str, ...] | None,
+        options: Mapping[str, object],
+        notices: tuple[str, ...] = (),
+    ) -> None:
+        self.options = dict(options)
+        self.table = table
+        self.roles = roles
+        self.n_samples = table.n_rows
+        self.inputs = tuple(self._spec(table.columns[name]) for name in roles.inputs)
+        self.class_names = class_names
+        self.has_labels = roles.label is not None
+        self.notices = (*table.notices, *_unused(roles), *notices)
+        self._labels = Labels(table.where, class_names)
 
     @property
     def digest(self) -> str:
-        """sha256 over the data, hex."""
-        return self._layout.digest()
+        """sha256 over the data and how they are read, hex."""
+        stored = self.table.digest()
+        return digest_of([stored, self.options]) if self.options else stored
 
     def chunks(self, rows: int) -> Iterator[GoldenChunk]:
         """Chunks of exactly `rows` samples, the last one shorter; in order.
@@ -54,86 +71,146 @@ class ShardedGolden:
         Raises:
             ValueError: `rows` is less than 1.
             ChecksumError: A shard is not what the manifest recorded.
-            GoldenError: A shard is damaged, or a label is out of range.
+            GoldenError: The data are damaged, or a label is out of range.
         """
         if rows < 1:
             raise ValueError(f"a chunk has at least one row, not {rows}")
-        columns = self._layout.columns
-        step = block_rows(columns, rows)
-        with closing(RowReader(self._shards, columns)) as reader:
-            for start in range(0, self.n_samples, step):
-                block = reader.read(min(step, self.n_samples - start))
-                yield from self._cut(self._chunk(block, start), rows)
+        names = self.roles.columns
+        step = block_rows([self.table.columns[name] for name in names], rows)
+        start = 0
+        for block in self.table.read(names, step):
+            chunk = self._chunk(block, start)
+            start = chunk.rows.stop
+            yield from _cut(chunk, rows)
 
-    def _chunk(self, block: dict[str, Array], start: int) -> GoldenChunk:
-        layout = self._layout
-        inputs = {column.name: block[column.name] for column in layout.inputs}
-        labels, ids = layout.label, layout.sample_id
-        stop = start + next(iter(block.values())).shape[0]
+    def _chunk(self, block: Block, start: int) -> GoldenChunk:
+        roles = self.roles
+        label, ids = roles.label, roles.sample_id
+        stop = start + len(next(iter(block.values())))
+        targets = {name: block[column] for name, column in roles.targets.items()}
+        for name, column in roles.targets.items():
+            if is_multilabel(column, targets[name].shape[1:]):
+                _check_multilabel(self.table.where, targets[name], start)
         return GoldenChunk(
             slice(start, stop),
-            inputs,
-            None if labels is None else self._labels.indices(block[labels.name], start),
-            None if ids is None else block[ids.name].astype(np.str_),
+            {name: block[name] for name in roles.inputs},
+            None if label is None else self._labels.indices(block[label], start),
+            None if ids is None else block[ids].astype(np.str_).reshape(stop - start),
+            targets,
+            {name: block[column] for name, column in roles.metadata.items()},
         )
-
-    def _cut(self, block: GoldenChunk, rows: int) -> Iterator[GoldenChunk]:
-        inputs, labels, ids = block.inputs.items(), block.labels, block.sample_ids
-        first, last = block.rows.start, block.rows.stop
-        for at in range(0, last - first, rows):
-            end = min(at + rows, last - first)
-            yield GoldenChunk(
-                slice(first + at, first + end),
-                {name: array[at:end] for name, array in inputs},
-                None if labels is None else labels[at:end],
-                None if ids is None else ids[at:end],
-            )
 
     def _spec(self, column: Column) -> TensorSpec:
-        return TensorSpec(
-            column.name, column.dtype_name, (self.n_samples, *column.shape)
-        )
-
-
-class WholeGolden(ShardedGolden):
-    """One sample as it stands: arrays whose first axes differ; see `ShardedGolden`."""
-
-    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
-        """The one sample, behind a sample axis of its own.
-
-        Raises:
-            ValueError: `rows` is less than 1.
-            GoldenError: The file is damaged.
-        """
-        if rows < 1:
-            raise ValueError(f"a chunk has at least one row, not {rows}")
-        with self._shards.open(0) as file:
-            names = [column.name for column in self._layout.inputs]
-            inputs = {name: native(file.read(name))[np.newaxis] for name in names}
-        yield GoldenChunk(slice(0, 1), inputs, None, None)
+        shape = (self.n_samples, *column.shape)
+        return TensorSpec(column.name, column.dtype_name, shape)
 
 
 def open_golden(spec: GoldenSpec) -> GoldenSource:
-    """Open golden data: an ``.npz`` or ``.npy`` file, or a manifest folder.
+    """Open golden data, in any form of `harness.golden.forms`.
 
-    Reads the manifest and headers; an npz is digested whole, a manifest's shards when
-    they are first read.
+    Reads headers and what else tells how many samples there are; a manifest's shards
+    are digested when they are first read, other data whole.
 
     Raises:
         MissingGoldenError: The data are not there, or hold no samples.
-        ManifestError: The manifest cannot be read or does not add up.
-        GoldenError: Arrays do not fit together, or cannot be read without pickle.
+        ManifestError: A manifest cannot be read or does not add up.
+        GoldenError: Columns do not fit together, or cannot be read without pickle.
+        SuiteError: An option of the suite is unknown, or not what is allowed.
     """
-    if spec.data.is_dir():
-        layout, shards = folder_layout(spec.data)
-    elif spec.data.suffix.lower() in {".npz", ".npy"} or not spec.data.exists():
-        layout, shards = file_layout(spec.data)
-    else:
+    if spec.url is not None:
+        return _open_remote(spec.url, spec)
+    options = Options(spec.options)
+    naming = Naming(
+        label=options.text("label"),
+        sample_id=options.text("sample_id"),
+        group=spec.group,
+        targets=options.texts("targets"),
+        metadata=spec.metadata,
+    )
+    table = open_table(spec.data, naming, options)
+    options.done()
+    roles = assign(table.where, table.columns, naming, table.declared)
+    if not roles.inputs:
         raise GoldenError(
-            f"golden data {spec.data} is neither a manifest folder nor an .npz file",
-            hint="write the samples with numpy.savez, samples along the first axis",
+            f"{table.where} has no input columns; it has {', '.join(table.columns)}",
+            hint="store the samples under the model's input names, samples first",
         )
-    if spec.classes is not None:
-        layout = with_classes(layout, spec.classes)
-    source = (WholeGolden if layout.whole else ShardedGolden)(layout, shards)
+    classes = _classes(table, roles.label, spec.classes)
+    notices = _preprocess_notice(table, spec)
+    source = TableGolden(table, roles, classes, spec.options, notices)
     return source if spec.labels is None else LabelledGolden(source, spec.labels)
+
+
+def _open_remote(url: str, spec: GoldenSpec) -> GoldenSource:
+    require_remote(url)
+    from harness.golden.remote import open_remote
+
+    return open_remote(url, spec, open_golden)
+
+
+def _preprocess_notice(table: Table, spec: GoldenSpec) -> tuple[str, ...]:
+    meant = table.preprocess_digest
+    if meant is None or meant == preprocess_digest(spec.preprocess):
+        return ()
+    notice = (
+        f"The golden set was made for preprocessing {meant[:12]}, the suite declares"
+        f" {preprocess_digest(spec.preprocess)[:12]}: golden.preprocess is not what"
+        " it was then."
+    )
+    return (notice,)
+
+
+def _classes(
+    table: Table, label: str | None, file: Path | None
+) -> tuple[str, ...] | None:
+    """Class names of a text file where there is one, else the data's own.
+
+    Data whose labels are names may lack some of the classes.
+
+    Raises:
+        GoldenError: The file cannot be read, or counts other classes than the data.
+    """
+    if file is None:
+        return table.class_names
+    names, known = read_classes(file), table.class_names
+    if label is not None and table.columns[label].dtype.kind == "U":
+        return names
+    if known is not None and len(known) != len(names):
+        raise GoldenError(
+            f"{file} names {len(names)} classes, {table.where} names {len(known)}",
+            hint="give both the same classes, or leave golden.classes out",
+        )
+    return names
+
+
+def _cut(block: GoldenChunk, rows: int) -> Iterator[GoldenChunk]:
+    first, last = block.rows.start, block.rows.stop
+    for at in range(0, last - first, rows):
+        part = slice(at, min(at + rows, last - first))
+        yield replace(
+            block,
+            rows=slice(first + part.start, first + part.stop),
+            inputs=_part(block.inputs, part),
+            labels=None if block.labels is None else block.labels[part],
+            sample_ids=None if block.sample_ids is None else block.sample_ids[part],
+            targets=_part(block.targets, part),
+            metadata=_part(block.metadata, part),
+        )
+
+
+def _part(arrays: Arrays, part: slice) -> dict[str, Array]:
+    return {name: array[part] for name, array in arrays.items()}
+
+
+def _unused(roles: Roles) -> tuple[str, ...]:
+    return tuple(f"golden array {name!r} is not used" for name in roles.unused)
+
+
+def _check_multilabel(where: str, labels: Array, start: int) -> None:
+    wrong = np.flatnonzero(((labels != 0) & (labels != 1)).any(axis=1))
+    if wrong.size:
+        sample = start + int(wrong[0])
+        raise GoldenError(
+            f"{where}: sample {sample} has labels {labels[wrong[0]].tolist()}",
+            hint="two axes of labels hold a 0 or a 1 for each class",
+        )

@@ -11,6 +11,7 @@ from numpy.lib import format as npy
 from harness.core.errors import GoldenError
 from harness.core.files import replacing
 from harness.core.provenance import sha256_of
+from harness.golden.roles import is_metadata, is_target
 from harness.golden.schema import (
     MANIFEST,
     ArrayRecord,
@@ -57,8 +58,9 @@ def write_manifest_folder(
 
     Args:
         folder: Made where it does not exist.
-        arrays: Inputs by name, and ``label`` and ``sample_id`` where there are some;
-            samples along the first axis.
+        arrays: Inputs by name, and where there are some ``label``, ``sample_id``,
+            ``group``, ``slice_*``, ``target`` and ``target_*``; samples along the
+            first axis.
         name: Of the set.
         rows_per_shard: Samples a shard.
         facts: ``class_names``, ``license``, ``source`` of the manifest.
@@ -76,13 +78,18 @@ def write_manifest_folder(
         for i, s in enumerate(starts)
     )
     known = {key: key for key in ("label", "sample_id") if key in arrays}
+    targets = [key for key, array in arrays.items() if is_target(key, array.shape[1:])]
+    metadata = [key for key in arrays if is_metadata(key)]
+    other = {*known, *targets, *metadata}
     manifest = Manifest(
         name=name,
         n_samples=count,
-        inputs=tuple(array_record(k, a) for k, a in arrays.items() if k not in known),
+        inputs=tuple(array_record(k, a) for k, a in arrays.items() if k not in other),
         shards=shards,
         label=known.get("label"),
         sample_id=known.get("sample_id"),
+        targets=tuple(array_record(key, arrays[key]) for key in targets),
+        metadata=tuple(array_record(key, arrays[key]) for key in metadata),
         **(facts or {}),  # type: ignore[arg-type]  # the record's own fields, by name
     )
     write_record(folder / MANIFEST, manifest)

@@ -18,6 +18,8 @@ from harness.graphs.tensors import Tensor, exactly, tensor_of
 from harness.graphs.walk import EXACT
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from harness.core.protocols import FloatArray
     from harness.graphs.affine import AffineStep, BatchNorm
     from harness.graphs.layout import Flattening
@@ -130,6 +132,25 @@ def read_layers(graph: Graph) -> tuple[Layer, ...]:
             layers.append(layer)
             taken.update(step.node.key for step in layer.steps)
     return tuple(layers)
+
+
+def read_layer(
+    graph: Graph, node: Node, inside: Container[str] | None = None
+) -> Layer | None:
+    """The layer that starts at a node; None where none does.
+
+    Args:
+        graph: Where to look.
+        node: Its first node.
+        inside: Keys of nodes it may reach; what follows beyond them is left out.
+    """
+    layer = _weighted(graph, node) or _affine(graph, node)
+    if layer is None or inside is None:
+        return layer
+    kept = [step.node.key in inside for step in layer.steps]
+    count = kept.index(False) if False in kept else len(kept)
+    shifted = layer.scaled or count > 0
+    return replace(layer, steps=layer.steps[:count], shifted=shifted)
 
 
 def _weighted(graph: Graph, node: Node) -> Layer | None:

@@ -36,7 +36,7 @@ class Flattening:
 
 
 def flattening(graph: Graph, name: str) -> Flattening | None:
-    """The flattening that leads to a value of shape (1, k).
+    """The flattening that leads to a value of shape (samples, k).
 
     Returns:
         None where the value was never spatial, or a shape on the way is unknown.
@@ -52,7 +52,7 @@ def flattening(graph: Graph, name: str) -> Flattening | None:
             chain.append(node)
         source, node = through, graph.producer(through)
     shape = graph.static_shape(source)
-    if node is None or shape is None or len(shape) < 3 or shape[0] != 1:
+    if node is None or shape is None or len(shape) < 3:
         return None
     places: IntArray = np.arange(int(np.prod(shape))).reshape(shape)
     for step in reversed(chain):
@@ -60,8 +60,9 @@ def flattening(graph: Graph, name: str) -> Flattening | None:
         if moved is None:
             return None
         places = moved
-    if places.ndim != 2 or places.shape[0] != 1:
+    if places.ndim != 2 or places.shape[0] != shape[0]:
         return None
+    # Every sample is flattened alike: the first one tells.
     return Flattening(shape[1:], places[0])
 
 

@@ -61,8 +61,8 @@ class Node:
 
     @property
     def key(self) -> str:
-        """The first output's name: unique, and the same in the file."""
-        return self.outputs[0]
+        """The first named output: unique, and the same in the file."""
+        return next(filter(None, self.outputs), "")
 
     @property
     def label(self) -> str:
@@ -87,12 +87,14 @@ class Graph:
         values: Every value by its name.
         inputs: Names of what the model is fed, in the file's order.
         outputs: Names of what it answers, in the file's order.
+        opset: Version of ONNX's operators, which decides their defaults.
     """
 
     nodes: tuple[Node, ...]
     values: Mapping[str, Value]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    opset: int = 18
     _producers: Mapping[str, Node] = field(init=False, repr=False)
     _consumers: Mapping[str, tuple[Node, ...]] = field(init=False, repr=False)
 

@@ -17,6 +17,8 @@ from harness.graphs.model import Graph, Node, Shape, Value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from harness.core.protocols import Array
+
 # Initializers above this many elements are weights: shape inference never looks into
 # them, and leaving them out keeps it fast and below protobuf's 2 GiB.
 _LARGE = 4096
@@ -70,6 +72,7 @@ def read_graph(
     *,
     batch: int = 1,
     sample_shapes: Mapping[str, Sequence[int]] | None = None,
+    twin: Graph | None = None,
 ) -> Graph:
     """Read an ONNX model as a graph.
 
@@ -78,6 +81,7 @@ def read_graph(
         batch: Length given to a free sample axis, so that shapes become static.
         sample_shapes: Input name -> shape of one sample, without the sample axis;
             fills the other free lengths of that input.
+        twin: The same model, read at another batch size: its weights are shared.
 
     Returns:
         Nodes in topological order, with fused operators of onnxruntime under the
@@ -89,8 +93,7 @@ def read_graph(
     model = source if isinstance(source, onnx.ModelProto) else load_model(source)
     nodes = [_plain(node) for node in _sorted(model.graph)]
     initial = {
-        item.name: Constant(onnx.numpy_helper.to_array(item))
-        for item in model.graph.initializer
+        item.name: Constant(_array(item, twin)) for item in model.graph.initializer
     }
     feeds = [item for item in model.graph.input if item.name not in initial]
     fixed = [_concrete(item, batch, sample_shapes or {}) for item in feeds]
@@ -100,7 +103,13 @@ def read_graph(
         values=_values(nodes, constants, described),
         inputs=tuple(item.name for item in feeds),
         outputs=tuple(item.name for item in model.graph.output),
+        opset=max((o.version for o in model.opset_import if not o.domain), default=18),
     )
+
+
+def _array(item: onnx.TensorProto, twin: Graph | None) -> Array:
+    known = None if twin is None else twin.constant(item.name)
+    return onnx.numpy_helper.to_array(item) if known is None else known
 
 
 def _sorted(graph: onnx.GraphProto) -> list[onnx.NodeProto]:

@@ -15,6 +15,8 @@ from harness.graphs.padding import zero_padding
 from harness.graphs.walk import data_producer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.graphs.model import Graph, Node
 
 POOLS = frozenset({"MaxPool", "AveragePool", "LpPool", "QLinearAveragePool"})
@@ -36,6 +38,7 @@ class Axis:
         end: Padding behind it, as the file asks for.
         used_end: Padding behind it as far as a window reaches, negative where input
             is left over; None where the input's length is unknown.
+        count: Windows along the axis; None where unknown.
     """
 
     kernel: int
@@ -44,6 +47,7 @@ class Axis:
     begin: int = 0
     end: int = 0
     used_end: int | None = None
+    count: int | None = None
 
     @property
     def span(self) -> int:
@@ -99,10 +103,18 @@ def window_of(graph: Graph, node: Node) -> Window | None:
         None for other operators, and where the kernel, or with ``auto_pad`` the
         input's shape, is unknown.
     """
+    found = own_window(graph, node)
+    if found is None or node.op_type == "ConvTranspose":
+        return found
+    return _with_pad_in_front(graph, node, found.axes)
+
+
+def own_window(graph: Graph, node: Node) -> Window | None:
+    """The same without the padding that a Pad node in front does for it."""
     bare = _bare(graph, node) if node.op_type in _WINDOWED else None
     if bare is None:
         return None
-    lengths = _lengths(graph, node.input(0), len(bare))
+    lengths = lengths_of(graph, node.input(0), len(bare))
     auto = node.attributes.get("auto_pad", "NOTSET")
     if node.op_type == "ConvTranspose":
         return Window(_cropped(node, bare, lengths))
@@ -117,8 +129,8 @@ def window_of(graph: Graph, node: Node) -> Window | None:
     elif auto == "NOTSET":
         bare = _explicit(node, bare)
     ceiling = bool(node.attributes.get("ceil_mode", 0))
-    reached = [_reach(a, n, ceiling) for a, n in zip(bare, lengths, strict=True)]
-    return _with_pad_in_front(graph, node, reached)
+    reached = (_reach(a, n, ceiling) for a, n in zip(bare, lengths, strict=True))
+    return Window(tuple(reached))
 
 
 def same_pads(length: int, span: int, stride: int, *, upper: bool) -> tuple[int, int]:
@@ -143,7 +155,8 @@ def _bare(graph: Graph, node: Node) -> list[Axis] | None:
     return [Axis(*item) for item in steps] or None
 
 
-def _lengths(graph: Graph, name: str, rank: int) -> tuple[int | None, ...]:
+def lengths_of(graph: Graph, name: str, rank: int) -> tuple[int | None, ...]:
+    """Lengths of the `rank` axes behind sample and channels, None where unknown."""
     value = graph.values.get(name)
     if value is None or value.shape is None or len(value.shape) != rank + 2:
         return (None,) * rank
@@ -170,7 +183,8 @@ def _reach(axis: Axis, length: int | None, ceiling: bool) -> Axis:
     # A window that would start in the padding behind the input is left out.
     if ceiling and steps % axis.stride and (last + 1) * axis.stride < inner:
         last += 1
-    return replace(axis, used_end=last * axis.stride + axis.span - inner)
+    used_end = last * axis.stride + axis.span - inner
+    return replace(axis, used_end=used_end, count=last + 1)
 
 
 def _cropped(
@@ -196,21 +210,27 @@ def _cropped(
     )
 
 
-def _with_pad_in_front(graph: Graph, node: Node, axes: list[Axis]) -> Window:
-    """The window with the padding that a Pad node in front does for it."""
+def _with_pad_in_front(graph: Graph, node: Node, axes: tuple[Axis, ...]) -> Window:
     pad = data_producer(graph, node.input(0))
     amounts = None
     if pad is not None and pad.op_type == "Pad":
         amounts = zero_padding(graph, pad, len(axes) + 2)
-    if amounts is None or any(sum(pair) for pair in amounts[:2]):
-        return Window(tuple(axes))
-    grown = (
+    if pad is None or amounts is None or any(map(any, amounts[:2])):
+        return Window(axes)
+    return grown(axes, amounts[2:], pad)
+
+
+def grown(
+    axes: Sequence[Axis], amounts: Sequence[tuple[int, int]], pad: Node
+) -> Window:
+    """A window with the (begin, end) that a Pad node adds to its spatial axes."""
+    made = (
         replace(
             axis,
             begin=axis.begin + begin,
             end=axis.end + end,
             used_end=None if axis.used_end is None else axis.used_end + end,
         )
-        for axis, (begin, end) in zip(axes, amounts[2:], strict=True)
+        for axis, (begin, end) in zip(axes, amounts, strict=True)
     )
-    return Window(tuple(grown), pad)
+    return Window(tuple(made), pad)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from numpy.lib import format as npy
-
 from harness.core.archives import open_archive
 from harness.core.protocols import TensorSpec
 from harness.formats.json_text import parse_json
 from harness.formats.malformed import Malformed
+from harness.formats.npy import read_header
 from harness.inspection.tally import Weights
 
 if TYPE_CHECKING:
@@ -88,12 +87,6 @@ def _facts(specs: Iterable[TensorSpec], facts: ModelFacts) -> ModelFacts:
 
 
 def _header(name: str, stream: IO[bytes]) -> TensorSpec:
-    try:
-        version = npy.read_magic(stream)
-        read = npy.read_array_header_1_0
-        if version != (1, 0):
-            read = npy.read_array_header_2_0
-        shape, _, dtype = read(stream)
-    except ValueError as error:
-        raise Malformed(f"the header of {name!r} cannot be read: {error}") from error
-    return TensorSpec(name, "str" if dtype.kind in "SU" else dtype.name, shape)
+    header = read_header(stream, name)
+    text = header.dtype.kind in "SU"
+    return TensorSpec(name, "str" if text else header.dtype.name, header.shape)

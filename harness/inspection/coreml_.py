@@ -12,7 +12,7 @@ from harness.core.containment import path_inside
 from harness.core.errors import UnsafeModelError
 from harness.core.model_facts import DataFile
 from harness.core.protocols import TensorSpec
-from harness.formats.json_text import parse_json
+from harness.formats.coreml_package import items_of
 from harness.formats.malformed import Malformed
 from harness.formats.wire import Message, mapped
 from harness.inspection.tally import counted
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from harness.core.model_facts import ModelFacts
 
-_MAX_MANIFEST = 16 << 20
 # Model.Type, the kinds that hold code of others or other files among them.
 _KINDS = {
     200: "pipelineClassifier",
@@ -115,15 +114,7 @@ def inspect_package(path: Path, facts: ModelFacts) -> ModelFacts:
         Malformed: Its manifest names no model inside of it, or a file is damaged.
         OSError: It cannot be read.
     """
-    manifest = path / "Manifest.json"
-    if manifest.stat().st_size > _MAX_MANIFEST:
-        raise Malformed("its Manifest.json is larger than 16 MiB")
-    content = parse_json(manifest.read_bytes(), "Manifest.json")
-    items = content.get("itemInfoEntries") if isinstance(content, dict) else None
-    if not isinstance(items, dict):
-        raise Malformed("its Manifest.json names no items")
-    names = [str(i.get("path")) for i in items.values() if isinstance(i, dict)]
-    files, unsafe = _files(path / "Data", sorted(names))
+    files, unsafe = _files(path / "Data", items_of(path))
     model = next((f for f in files if f.location.endswith(".mlmodel")), None)
     if model is None or model.size_bytes is None:
         raise Malformed("its Manifest.json names no model that is there")

@@ -7,19 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
+from harness.formats.darknet_cfg import NETS, sections
 from harness.formats.malformed import Malformed
 from harness.formats.prototext import read_text
 from harness.inspection.tally import counted
 from harness.inspection.traps import traps_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from harness.core.model_facts import ModelFacts
 
 _HEADER = struct.Struct("<3i")
-_NETS = frozenset({"net", "network"})
 _WEIGHTS = "weights: they are in the .weights file"
 _GRAPH = "layers: they are in the .cfg file"
 
@@ -31,9 +30,9 @@ def inspect_cfg(path: Path, facts: ModelFacts) -> ModelFacts:
         Malformed: It is no such text.
         OSError: It cannot be read.
     """
-    sections = list(_sections(read_text(path)))
-    net = next((values for kind, values in sections if kind in _NETS), {})
-    operators = counted(kind for kind, _ in sections if kind not in _NETS)
+    found = list(sections(read_text(path)))
+    net = next((values for kind, values in found if kind in NETS), {})
+    operators = counted(kind for kind, _ in found if kind not in NETS)
     if not operators:
         raise Malformed("it has no layers")
     shape = tuple(
@@ -74,21 +73,6 @@ def inspect_weights(path: Path, facts: ModelFacts) -> ModelFacts:
         metadata={"images seen": str(int.from_bytes(head[12 : 12 + seen], "little"))},
         not_read=(_GRAPH,),
     )
-
-
-def _sections(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    kind, values = "", dict[str, str]()
-    for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith("["):
-            if kind:
-                yield kind, values
-            kind, values = line.strip("[] "), {}
-        elif "=" in line and not line.startswith(("#", ";")):
-            key, _, value = line.partition("=")
-            values[key.strip()] = value.strip()
-    if kind:
-        yield kind, values
 
 
 def _whole(text: str | None) -> int | None:

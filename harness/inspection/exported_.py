@@ -13,10 +13,10 @@ from zipfile import BadZipFile, ZipFile
 
 from harness.core.archives import open_archive, read_entry
 from harness.core.protocols import TensorSpec
-from harness.formats.json_text import parse_json
+from harness.formats.exported_program import DTYPES, program_in
 from harness.formats.malformed import Malformed
+from harness.formats.pickle_imports import MAX_PICKLE, pickle_notes
 from harness.formats.pickle_machine import PickleMachine
-from harness.inspection.pickles import MAX_PICKLE, pickle_notes
 from harness.inspection.tally import Weights, counted
 from harness.inspection.traps import traps_in
 
@@ -27,18 +27,6 @@ if TYPE_CHECKING:
 
     from harness.core.model_facts import ModelFacts
 
-_MAX_GRAPH = 256 << 20
-_GRAPHS = ("/models/model.json", "serialized_exported_program.json")
-# torch/_export/serde/schema.py, ScalarType
-_DTYPES = dict(
-    enumerate(
-        (
-            *("unknown", "uint8", "int8", "int16", "int32", "int64", "float16"),
-            *("float32", "float64", "complex32", "complex64", "complex128", "bool"),
-            "bfloat16",
-        )
-    )
-)
 # How sympy writes a free length.
 _SYMBOL = re.compile(r"Symbol\('(\w+)'")
 _WEIGHTS = frozenset({"parameter", "buffer"})
@@ -55,12 +43,8 @@ def inspect_exported(path: Path, facts: ModelFacts) -> ModelFacts:
         OSError: It cannot be read.
     """
     with open_archive(path) as archive:
-        names = [name for name in archive.namelist() if name.endswith(_GRAPHS)]
-        text = read_entry(archive, min(names, default=""), _MAX_GRAPH)
-        if text is None:
-            raise Malformed("its graph is missing, or is larger than 256 MiB")
+        program = program_in(archive)
         notes = tuple(_pickles(archive))
-    program = parse_json(text, "its graph")
     try:
         return _facts(program, notes, facts)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
@@ -111,7 +95,7 @@ def _ends(
 def _spec(name: str, values: Mapping[str, Any]) -> TensorSpec:
     value = values[name]
     shape = tuple(map(_length, value["sizes"]))
-    return TensorSpec(name, _DTYPES.get(value["dtype"], "unknown"), shape)
+    return TensorSpec(name, DTYPES.get(value["dtype"], "unknown"), shape)
 
 
 def _length(size: Mapping[str, Any]) -> int | str | None:

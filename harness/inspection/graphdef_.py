@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
 from harness.formats.prototext import parse_prototext, read_text
+from harness.formats.tensorflow_protos import dtype_named
 from harness.formats.wire import Message, mapped
 from harness.inspection.tally import counted
 from harness.inspection.tensorflow_graph import Graph, graph_safety
@@ -93,13 +94,4 @@ def _spec(node: TextMessage) -> TensorSpec:
         dims = values["shape"].message("shape").messages("dim")
         sizes = [(*dim.integers("size"), 0)[0] for dim in dims]
         shape = tuple(None if size < 0 else size for size in sizes)
-    name = _DTYPES.get(dtype, dtype.removeprefix("DT_").lower() or "unknown")
-    return TensorSpec(node.text("name"), name, shape)
-
-
-_DTYPES = {
-    "DT_DOUBLE": "float64",
-    "DT_FLOAT": "float32",
-    "DT_HALF": "float16",
-    "DT_STRING": "str",
-}
+    return TensorSpec(node.text("name"), dtype_named(dtype), shape)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.core.archives import open_archive, read_entry
+from harness.formats.hdf5 import read_hdf5
 from harness.formats.json_text import parse_json
+from harness.formats.keras_config import code_in, inputs_of, layers, outputs_of
 from harness.formats.malformed import Malformed
-from harness.inspection.hdf5_ import NOT_INSTALLED, read_hdf5
-from harness.inspection.keras_config import code_in, inputs_of, layers, outputs_of
+from harness.inspection.hdf5_ import NOT_INSTALLED, weights_of
 from harness.inspection.tally import counted
 from harness.inspection.traps import traps_in
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.core.model_facts import ModelFacts
-    from harness.inspection.hdf5_ import Hdf5
+    from harness.formats.hdf5 import Hdf5
 
 # A configuration is text of some KB; a larger one is not unpacked.
 _MAX_CONFIG = 64 << 20
@@ -103,10 +104,11 @@ def _configured(config: Any, facts: ModelFacts) -> ModelFacts:
 def _weighed(found: Hdf5 | None, facts: ModelFacts) -> ModelFacts:
     if found is None:
         return replace(facts, not_read=(*facts.not_read, NOT_INSTALLED))
+    weights = weights_of(found)
     return replace(
         facts,
-        n_parameters=found.weights.n_parameters,
-        bytes_by_dtype=found.weights.bytes_by_dtype,
+        n_parameters=weights.n_parameters,
+        bytes_by_dtype=weights.bytes_by_dtype,
         safety=(*facts.safety, *found.safety),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.model_facts import DataFile, Quantization
 from harness.core.protocols import TensorSpec
-from harness.formats.openvino_xml import Network
+from harness.formats.openvino_xml import Network, dtype_name, lengths_of
 from harness.inspection.tally import Weights, counted
 from harness.inspection.traps import traps_in
 
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
     from harness.core.model_facts import Granularity, ModelFacts, QuantizationScheme
     from harness.formats.openvino_xml import Layer
 
-_DTYPES = {
-    "bf16": "bfloat16",
-    "boolean": "bool",
-    "bool": "bool",
-    "string": "str",
-    **{f"f{bits}": f"float{bits}" for bits in (16, 32, 64)},
-    **{f"fp{bits}": f"float{bits}" for bits in (16, 32, 64)},
-    **{f"i{bits}": f"int{bits}" for bits in (4, 8, 16, 32, 64)},
-    **{f"u{bits}": f"uint{bits}" for bits in (4, 8, 16, 32, 64)},
-}
 _NARROW = frozenset({"int4", "int8", "uint4", "uint8"})
 _INDICES = frozenset({"bool", "int32", "int64", "str"})
 _RUNTIME = ("Runtime_version", "OpenVINO Runtime")
@@ -45,8 +35,8 @@ def inspect_openvino(path: Path, facts: ModelFacts) -> ModelFacts:
     constants = [layer for layer in network.layers if layer.type == "Const"]
     weights = Weights()
     for layer in constants:
-        dtype = _dtype(layer.data.get("element_type", ""))
-        lengths = _lengths(layer.data.get("shape", ""))
+        dtype = dtype_name(layer.data.get("element_type", ""))
+        lengths = lengths_of(layer.data.get("shape", ""))
         weights.add(dtype, lengths, is_parameter=dtype not in _INDICES)
     producer = next((network.facts[k] for k in _RUNTIME if k in network.facts), None)
     operators = counted(layer.type for layer in layers)
@@ -81,22 +71,13 @@ def _ends(layers: Iterable[Layer], kind: str) -> Iterator[TensorSpec]:
             name = layer.port_name.split(",")[0] or layer.name.removesuffix(
                 "/sink_port_0"
             )
-            yield TensorSpec(name, _dtype(layer.precision), tuple(layer.lengths))
-
-
-def _dtype(text: str) -> str:
-    return _DTYPES.get(text.lower(), text.lower() or "unknown")
-
-
-def _lengths(text: str) -> list[int]:
-    parts = (part.strip() for part in text.split(","))
-    return [int(part) for part in parts if part.isdecimal() and len(part) < 19]
+            yield TensorSpec(name, dtype_name(layer.precision), tuple(layer.lengths))
 
 
 def _quantization(
     constants: Iterable[Layer], operators: dict[str, int]
 ) -> Quantization:
-    found = [_dtype(layer.data.get("element_type", "")) for layer in constants]
+    found = [dtype_name(layer.data.get("element_type", "")) for layer in constants]
     n_narrow = sum(dtype in _NARROW for dtype in found)
     granularity: Granularity | None = None
     scheme: QuantizationScheme = "none"

@@ -12,12 +12,14 @@ from harness.core.containment import path_inside
 from harness.core.errors import UnsafeModelError
 from harness.core.model_facts import Signature
 from harness.core.protocols import TensorSpec
+from harness.formats.checkpoints import read_bundle
 from harness.formats.malformed import Malformed
+from harness.formats.tensorflow_protos import dtype_of, shape_of
 from harness.formats.wire import Message, mapped
-from harness.inspection.checkpoint_ import read_index
+from harness.inspection.checkpoint_ import weights_of
 from harness.inspection.graphdef_ import version_of
 from harness.inspection.tally import Weights, counted
-from harness.inspection.tensorflow_graph import Graph, dtype_of, graph_safety, shape_of
+from harness.inspection.tensorflow_graph import Graph, graph_safety
 from harness.inspection.traps import traps_in
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def inspect_savedmodel(path: Path, facts: ModelFacts) -> ModelFacts:
             raise Malformed("saved_model.pb holds no graph")
         facts = _of_meta_graph(graphs[0], facts)
     index = path / "variables" / "variables.index"
-    weights = read_index(index)[0] if index.is_file() else Weights()
+    weights = weights_of(read_bundle(index)) if index.is_file() else Weights()
     more = f"{len(graphs) - 1} more graphs, with other tags" if graphs[1:] else ""
     return replace(
         facts,

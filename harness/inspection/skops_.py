@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.core.archives import open_archive, read_entry
 from harness.formats.json_text import parse_json
+from harness.formats.keras_config import mappings
 from harness.formats.malformed import Malformed
+from harness.formats.pickle_imports import MAX_PICKLE, pickle_notes
 from harness.formats.pickle_machine import PickleMachine
-from harness.inspection.keras_config import mappings
-from harness.inspection.pickles import MAX_PICKLE, pickle_notes
 from harness.inspection.tally import counted
 
 if TYPE_CHECKING:

@@ -10,21 +10,13 @@ from typing import TYPE_CHECKING
 
 from harness.core.protocols import TensorSpec
 from harness.formats.tensorflow_names import COMPILED, FILES, MACHINES, PRINTS, PYTHON
+from harness.formats.tensorflow_protos import dtype_of, shape_of
 from harness.formats.wire import Message
 from harness.inspection.tally import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-# tensorflow/core/framework/types.proto
-_DTYPES = {
-    **dict(enumerate(("float32", "float64", "int32", "uint8", "int16", "int8"), 1)),
-    **dict(enumerate(("str", "complex64", "int64", "bool", "qint8", "quint8"), 7)),
-    **dict(enumerate(("qint32", "bfloat16", "qint16", "quint16", "uint16"), 13)),
-    **dict(enumerate(("complex128", "float16", "resource", "variant"), 18)),
-    **dict(enumerate(("uint32", "uint64", "float8_e5m2", "float8_e4m3fn"), 22)),
-    **dict(enumerate(("int4", "uint4"), 29)),
-}
 _PLACEHOLDERS = frozenset({"Placeholder", "PlaceholderWithDefault"})
 _NO_OUTPUTS = frozenset({"Assert", "Const", "NoOp", *_PLACEHOLDERS})
 _SHOWN = 5
@@ -97,19 +89,6 @@ class Graph:
                 counts = bool(shape) and dtype not in {"int32", "int64"}
                 weights.add(dtype, shape, is_parameter=counts)
         return weights
-
-
-def dtype_of(number: int) -> str:
-    """Name of a DataType; references (from 100) go by what they refer to."""
-    return _DTYPES.get(number % 100, f"type {number}")
-
-
-def shape_of(message: Message) -> tuple[int | None, ...] | None:
-    """Lengths of a TensorShapeProto; None where even the rank is unknown."""
-    if message.integer(3):
-        return None
-    lengths = (dim.integer(1) for dim in message.messages(2))
-    return tuple(None if length < 0 else length for length in lengths)
 
 
 def graph_safety(operators: Iterable[str]) -> Iterator[str]:

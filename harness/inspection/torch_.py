@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness.core.archives import open_archive, read_entry
 from harness.formats.malformed import Malformed
+from harness.formats.pickle_imports import MAX_PICKLE, pickle_notes
 from harness.formats.pickle_machine import PickleMachine
 from harness.formats.torch_tensors import tensors_in
-from harness.inspection.pickles import MAX_PICKLE, pickle_notes
 from harness.inspection.tally import Weights
 
 if TYPE_CHECKING:

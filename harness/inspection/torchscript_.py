@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.archives import open_archive, read_entry
 from harness.core.protocols import TensorSpec
-from harness.inspection.pickles import pickle_notes
+from harness.formats.pickle_imports import pickle_notes
 from harness.inspection.tally import counted
 from harness.inspection.torch_ import play, weigh
 from harness.inspection.traps import traps_in

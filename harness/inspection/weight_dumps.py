@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.formats.malformed import Malformed
-from harness.formats.prototext import parse_prototext, read_text
+from harness.formats.oneflow_meta import read_meta
 from harness.inspection.tally import Weights
 
 if TYPE_CHECKING:
@@ -16,21 +16,7 @@ if TYPE_CHECKING:
     from harness.core.model_facts import ModelFacts
 
 _MAX_VARIABLES = 100_000
-_MAX_META = 1 << 20
 _MAX_LINE = 1 << 30
-_DTYPES = {
-    "kBFloat16": "bfloat16",
-    "kBool": "bool",
-    "kChar": "int8",
-    "kDouble": "float64",
-    "kFloat": "float32",
-    "kFloat16": "float16",
-    "kInt16": "int16",
-    "kInt32": "int32",
-    "kInt64": "int64",
-    "kInt8": "int8",
-    "kUInt8": "uint8",
-}
 _WIDTHS = {"float64": 8, "int64": 8, "float16": 2, "bfloat16": 2, "int16": 2}
 _BYTES = frozenset({"bool", "int8", "uint8"})
 _NO_GRAPH = "operators, inputs and outputs: it holds weights and no graph"
@@ -94,19 +80,13 @@ def inspect_engine(_: Path, facts: ModelFacts) -> ModelFacts:
 
 
 def _variable(folder: Path, weights: Weights) -> None:
-    meta = folder / "meta"
-    if meta.stat().st_size > _MAX_META:
-        raise Malformed(f"{folder.name}/meta is larger than 1 MiB")
-    message = parse_prototext(read_text(meta))
-    kind = message.text("data_type")
-    dtype = _DTYPES.get(kind, kind or "unknown")
-    shape = message.message("shape").integers("dim")
+    dtype, shape = read_meta(folder / "meta")
     width = 1 if dtype in _BYTES else _WIDTHS.get(dtype, 4)
     size = (folder / "out").stat().st_size
     if size != width * math.prod(shape):
         raise Malformed(
-            f"variable {folder.name} has {size:,} bytes; its shape {shape} of {dtype}"
-            f" takes {width * math.prod(shape):,}"
+            f"variable {folder.name} has {size:,} bytes; its shape {list(shape)} of"
+            f" {dtype} takes {width * math.prod(shape):,}"
         )
     weights.add(dtype, shape, is_parameter=dtype != "int64")
 

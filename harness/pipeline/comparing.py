@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.comparison import Comparison, ComparisonBatch, pair_outputs
-from harness.core.errors import HarnessError
-from harness.gate import limits_for
+from harness.comparison import (
+    Comparison,
+    ComparisonBatch,
+    Scoring,
+    Slicing,
+    pair_outputs,
+)
+from harness.core.errors import HarnessError, SuiteError
+from harness.core.tolerances import Calibrated
+from harness.gate import tolerances_for
 from harness.pipeline.evidence import Evidence
+from harness.pipeline.suspicions import Suspicions
 from harness.run import Failure, Lane, stream
 
 if TYPE_CHECKING:
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
     from harness.comparison import ComparisonResult
     from harness.core.protocols import Array, GoldenSource
     from harness.core.specs import Suite, VariantSpec
+    from harness.pipeline.graphs import GraphView
     from harness.pipeline.opening import Opened
     from harness.run import Predictor, Window
 
@@ -33,6 +42,8 @@ class Candidate:
         pairs: Reference output name -> its own; known after the first window.
         evidence: Its answers on the first samples, by the reference's names.
         comparison: Takes in every window; made at the first.
+        unseen: Why its graph cannot be looked into; None where it can, or where
+            nobody had to look.
     """
 
     spec: VariantSpec
@@ -40,6 +51,7 @@ class Candidate:
     pairs: dict[str, str] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     comparison: Comparison | None = None
+    unseen: str | None = None
 
     def result(self) -> ComparisonResult | None:
         """What the comparison found; None when the candidate left on its way."""
@@ -58,6 +70,10 @@ class Pass:
         class_counts: Labels a class; None without labels.
         inputs: Golden inputs of the first samples.
         reference: The reference's answers on them.
+        suspicions: What looks wrong with data, labels and reference.
+        calibrated: What a lock says of each candidate.
+        graph: What speaks for the reference's graph, or why nothing does; None until
+            somebody asks.
     """
 
     candidates: dict[str, Candidate]
@@ -65,6 +81,9 @@ class Pass:
     class_counts: Array | None = None
     inputs: Evidence = field(default_factory=Evidence)
     reference: Evidence = field(default_factory=Evidence)
+    suspicions: Suspicions | None = None
+    calibrated: Mapping[str, Calibrated] = field(default_factory=dict)
+    graph: GraphView | str | None = None
 
 
 def run_pass(
@@ -72,6 +91,7 @@ def run_pass(
     source: GoldenSource,
     cast: Mapping[str, Opened],
     progress: Callable[[int, int], None] | None = None,
+    calibrated: Mapping[str, Calibrated] | None = None,
 ) -> Pass:
     """Run every variant over the golden data, once, and compare as it goes.
 
@@ -80,6 +100,7 @@ def run_pass(
         source: The golden data.
         cast: Opened variants by name; the reference must be among them and run.
         progress: Told (samples done, samples in all) after each window.
+        calibrated: What a lock says of each candidate.
 
     Raises:
         HarnessError: The golden data or the reference fails.
@@ -90,10 +111,13 @@ def run_pass(
         if name != suite.reference and opened.predictor is not None
     }
     reference = _predictor(cast[suite.reference])
-    state = Pass(candidates, source.class_names)
+    suspicions = Suspicions(suite, source)
+    state = Pass(candidates, source.class_names, suspicions=suspicions)
+    state.calibrated = calibrated or {}
     lanes = {name: candidate.lane for name, candidate in candidates.items()}
     for window in stream(source, reference, lanes, progress):
         _count_classes(state, window)
+        suspicions.update(window)
         state.inputs.add(window.chunk.inputs)
         state.reference.add(window.reference)
         for name in window.candidates:
@@ -111,9 +135,18 @@ def _compare(suite: Suite, state: Pass, candidate: Candidate, window: Window) ->
         paired = {ours: answers[theirs] for ours, theirs in candidate.pairs.items()}
         candidate.evidence.add(paired)
         batch = ComparisonBatch(
-            chunk.rows, window.reference, paired, chunk.labels, chunk.sample_ids
+            chunk.rows,
+            window.reference,
+            paired,
+            chunk.labels,
+            chunk.sample_ids,
+            chunk.targets,
+            chunk.metadata,
+            chunk.inputs,
         )
         candidate.comparison.update(batch)
+    except SuiteError:
+        raise
     except HarnessError as error:
         candidate.lane.failure = Failure(error, chunk.rows.start)
 
@@ -124,14 +157,29 @@ def _begin(
     """Pair outputs on the first window, and make the comparison."""
     answers = window.candidates[candidate.spec.name]
     candidate.pairs = pair_outputs(window.reference, answers, candidate.spec.outputs)
-    limits = limits_for(candidate.spec)
+    measured = state.calibrated.get(candidate.spec.name, Calibrated()).outputs
+    sides = {
+        ours: (window.reference[ours].dtype.name, answers[theirs].dtype.name)
+        for ours, theirs in candidate.pairs.items()
+    }
+    both = {
+        output: tolerances_for(candidate.spec, output, measured, dtypes)
+        for output, dtypes in sides.items()
+    }
     return Comparison(
-        task=suite.task,
+        scoring=scoring_of(suite),
         pairs=candidate.pairs,
-        atol=limits.atol or 0.0,
-        rtol=limits.rtol or 0.0,
+        atol={output: atol for output, (atol, _) in both.items()},
+        rtol={output: rtol for output, (_, rtol) in both.items()},
         class_names=state.class_names,
     )
+
+
+def scoring_of(suite: Suite) -> Scoring:
+    """How a suite's outputs are scored, and its data cut."""
+    plain = (*suite.golden.metadata, suite.golden.group or "group")
+    slicing = Slicing(suite.slices, plain, suite.min_slice)
+    return Scoring(suite.task, suite.task_options, slicing)
 
 
 def _predictor(opened: Opened) -> Predictor:

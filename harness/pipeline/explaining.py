@@ -1,4 +1,4 @@
-"""Why a candidate parts from the reference: weights and graphs of the files.
+"""Why a candidate parts from the reference: graphs of the files.
 
 The reference may be a file whose graph cannot be read here (a Keras model replayed
 from a recording, say). Then another variant speaks for it: the first float ONNX file
@@ -7,89 +7,70 @@ of the suite whose answers agree with the reference's to float32 noise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.backends.detect import detect_form
-from harness.backends.onnxruntime_ import open_bytes
+from harness.backends.onnx_pieces import run_graph
 from harness.comparison import distance
 from harness.core.errors import HarnessError
-from harness.diagnose import DriftQuestion, diagnose
-from harness.pipeline.opening import predictor_for
-from harness.weights import compare_weights, describe, reader_for
+from harness.diagnose import (
+    Budget,
+    Diagnosis,
+    DriftQuestion,
+    diagnose,
+    outputs_agree,
+)
+from harness.pipeline.graphs import GraphView, graph_is_seen, graph_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harness.comparison import ComparisonResult
-    from harness.core.protocols import GoldenSource, Rerun, RerunError, WeightReader
-    from harness.core.results import (
-        Finding,
-        OutputComparison,
-        TensorStatistics,
-        WeightComparison,
-    )
+    from harness.core.protocols import Array, GoldenSource, Rerun, RerunError
+    from harness.core.results import Finding, OutputComparison
     from harness.core.specs import Suite, VariantSpec
     from harness.pipeline.comparing import Candidate, Pass
 
 # float32 rounding through a network leaves 100 to 140 dB; a changed epsilon, 40 to 60.
 _AGREEING_SQNR_DB = 90.0
-_FLOAT_KINDS = frozenset({"original", "converted", "frozen", "optimized"})
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """Weights of one variant.
-
-    Attributes:
-        statistics: One record a tensor; empty where the form is not read.
-        drift: Against the speaker's; None where there is nothing to hold against.
-        reason: Why `drift` is None.
-    """
-
-    statistics: tuple[TensorStatistics, ...] = ()
-    drift: WeightComparison | None = None
-    reason: str | None = None
+FLOAT_KINDS = frozenset({"original", "converted", "frozen", "optimized"})
+"""Kinds of variants that hold the reference's numbers."""
 
 
 def may_speak(suite: Suite) -> tuple[VariantSpec, ...]:
     """Variants whose file may speak for the reference, the likeliest first."""
     reference = suite.variant(suite.reference)
-    others = [v for v in suite.candidates if v.kind in _FLOAT_KINDS]
+    others = [v for v in suite.candidates if v.kind in FLOAT_KINDS]
     return tuple(v for v in (reference, *others) if graph_is_read(v.path))
 
 
 def graph_is_read(path: Path) -> bool:
-    """Whether graph and weights of this file can be read here."""
-    return _form(path) == "onnx"
-
-
-def weights_reader(path: Path) -> WeightReader | None:
-    """The reader of this file's weights; None where there is none for its form."""
-    form = _form(path)
-    return reader_for(form) if form else None
-
-
-def _form(path: Path) -> str | None:
+    """Whether the graph of this file can be read here."""
     try:
-        return detect_form(path).name
+        return detect_form(path).name == "onnx"
     except HarnessError:
         # Opening the variant says what is wrong with the file.
-        return None
+        return False
 
 
 def find_speaker(
     suite: Suite, results: Mapping[str, ComparisonResult]
 ) -> VariantSpec | None:
-    """The variant that speaks for the reference's graph and weights."""
+    """The variant that speaks for the reference's graph."""
     for spec in may_speak(suite):
         if spec.name == suite.reference:
             return spec
         result = results.get(spec.name)
-        if result is not None and all(map(_agrees, result.outputs)):
+        if result is not None and agrees(result):
             return spec
     return None
+
+
+def agrees(result: ComparisonResult) -> bool:
+    """Whether its answers are the reference's but for float32 noise."""
+    return all(map(_agrees, result.outputs))
 
 
 def _agrees(output: OutputComparison) -> bool:
@@ -98,52 +79,104 @@ def _agrees(output: OutputComparison) -> bool:
     return output.sqnr_db is None or output.sqnr_db >= _AGREEING_SQNR_DB
 
 
-def weigh(spec: VariantSpec, speaker: VariantSpec | None) -> Weighed:
-    """Describe a variant's weights and hold them against the speaker's.
-
-    Raises:
-        HarnessError: A model file is broken.
-    """
-    reader = weights_reader(spec.path)
-    if reader is None:
-        shown = "weights of this form are not read yet"
-        return Weighed(reason="an endpoint shows no weights" if spec.url else shown)
-    statistics = tuple(describe(tensor) for tensor in reader(spec.path))
-    if speaker is None:
-        return Weighed(statistics, None, "no variant speaks for the reference")
-    if speaker.name == spec.name:
-        return Weighed(statistics, None, "its weights speak for the reference")
-    theirs = weights_reader(speaker.path)
-    assert theirs is not None  # or it would not speak
-    drift = compare_weights(theirs(speaker.path), reader(spec.path), speaker.name)
-    return Weighed(statistics, drift)
-
-
 def explain(
     suite: Suite,
     source: GoldenSource,
     state: Pass,
     candidate: Candidate,
     speaker: VariantSpec | None,
-) -> tuple[Finding, ...]:
+    budget: Budget | None = None,
+) -> Diagnosis:
     """Find, name and prove what makes this candidate part from the reference.
 
     Raises:
         HarnessError: A model file is broken.
     """
-    spec = candidate.spec
-    readable = graph_is_read(spec.path)
-    n_samples = _n_samples(state, candidate)
-    question = DriftQuestion(
-        variant=spec.name,
-        reference_model=speaker.path if speaker else None,
-        candidate_model=spec.path if readable else None,
-        reference_outputs=state.reference.arrays(n_samples),
-        candidate_outputs=candidate.evidence.arrays(n_samples),
-        class_names=state.class_names,
-        rerun=_rerun(suite, source, state, candidate) if readable else None,
+    if _agrees_unread(state, candidate):
+        return Diagnosis()
+    mine = _reference_graph(suite, source, state, speaker)
+    other = _candidate_graph(suite, source, state, candidate)
+    candidate.unseen = other if isinstance(other, str) else None
+    ours = mine if isinstance(mine, GraphView) else None
+    theirs = other if isinstance(other, GraphView) else None
+    told = diagnose(
+        DriftQuestion(
+            variant=candidate.spec.name,
+            reference_model=ours.model if ours else None,
+            candidate_model=theirs.model if theirs else None,
+            reference_outputs=state.reference.arrays(_n_samples(state, candidate)),
+            candidate_outputs=candidate.evidence.arrays(_n_samples(state, candidate)),
+            class_names=state.class_names,
+            rerun=_rerun(suite, source, state, candidate, theirs) if theirs else None,
+            reference_feeds=_feeds(suite, source, state, ours),
+            candidate_feeds=_feeds(suite, source, state, theirs),
+            run_graph=run_graph,
+            output_names=_output_names(state, candidate, ours.spec if ours else None),
+            reference_nodes=ours.nodes if ours else {},
+            candidate_nodes=theirs.nodes if theirs else {},
+            budget=budget or Budget(),
+        )
     )
-    return diagnose(question)
+    findings = tuple(map(theirs.said, told.findings)) if theirs else told.findings
+    asked = ((suite.variant(suite.reference), mine), (candidate.spec, other))
+    missing = (v for s, v in asked if isinstance(v, str) and graph_is_seen(s.path))
+    return replace(told, findings=findings, notices=(*told.notices, *missing))
+
+
+def _agrees_unread(state: Pass, candidate: Candidate) -> bool:
+    """Whether there is nothing to explain, so that no file need be translated."""
+    if graph_is_read(candidate.spec.path):
+        return False
+    n_samples = _n_samples(state, candidate)
+    reference = state.reference.arrays(n_samples)
+    return outputs_agree(reference, candidate.evidence.arrays(n_samples), None)
+
+
+def _feeds(
+    suite: Suite, source: GoldenSource, state: Pass, view: GraphView | None
+) -> dict[str, Array] | None:
+    return view.feeds(suite, source, state.inputs.arrays()) if view else None
+
+
+def _candidate_graph(
+    suite: Suite, source: GoldenSource, state: Pass, candidate: Candidate
+) -> GraphView | str:
+    n_samples = _n_samples(state, candidate)
+    outputs = candidate.evidence.arrays(n_samples)
+    answers = {theirs: outputs[ours] for ours, theirs in candidate.pairs.items()}
+    inputs = state.inputs.arrays(n_samples)
+    return graph_of(suite, source, candidate.spec, inputs, answers)
+
+
+def _reference_graph(
+    suite: Suite, source: GoldenSource, state: Pass, speaker: VariantSpec | None
+) -> GraphView | str:
+    """The graph that speaks for the reference: the speaker's, else its own."""
+    if state.graph is None:
+        state.graph = _spoken_graph(suite, source, state, speaker)
+    return state.graph
+
+
+def _spoken_graph(
+    suite: Suite, source: GoldenSource, state: Pass, speaker: VariantSpec | None
+) -> GraphView | str:
+    if speaker is not None and graph_is_read(speaker.path):
+        return GraphView(speaker, speaker.path, speaker.options)
+    spec = suite.variant(suite.reference)
+    n_samples = min(len(state.inputs), len(state.reference))
+    inputs, answers = state.inputs.arrays(n_samples), state.reference.arrays(n_samples)
+    found = graph_of(suite, source, spec, inputs, answers)
+    return f"the reference: {found}" if isinstance(found, str) else found
+
+
+def _output_names(
+    state: Pass, candidate: Candidate, speaker: VariantSpec | None
+) -> dict[str, tuple[str, str]]:
+    """Reference's output -> (what the speaker calls it, what the candidate does)."""
+    told = state.candidates.get(speaker.name) if speaker else None
+    spoken = told.pairs if told else {}
+    pairs = candidate.pairs.items()
+    return {ours: (spoken.get(ours, ours), theirs) for ours, theirs in pairs}
 
 
 def _n_samples(state: Pass, candidate: Candidate) -> int:
@@ -152,21 +185,19 @@ def _n_samples(state: Pass, candidate: Candidate) -> int:
 
 
 def _rerun(
-    suite: Suite, source: GoldenSource, state: Pass, candidate: Candidate
+    suite: Suite,
+    source: GoldenSource,
+    state: Pass,
+    candidate: Candidate,
+    view: GraphView,
 ) -> Rerun:
     """Runs an edited candidate on the evidence samples, fed as the candidate is."""
-    spec = candidate.spec
     n_samples = _n_samples(state, candidate)
     inputs = state.inputs.arrays(n_samples)
     reference = state.reference.arrays(n_samples)
 
     def rerun(model: bytes) -> RerunError:
-        session = open_bytes(model, spec.options, spec.path.parent)
-        try:
-            predictor = predictor_for(suite, spec, source, session)
-            answers = predictor.predict(inputs, slice(0, n_samples))
-        finally:
-            session.close()
+        answers = view.predict(suite, source, inputs, model)
         paired = {ours: answers[theirs] for ours, theirs in candidate.pairs.items()}
         return distance(reference, paired, state.class_names)
 

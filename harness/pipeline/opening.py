@@ -23,11 +23,11 @@ from harness.core.errors import (
 )
 from harness.core.provenance import digest_of
 from harness.golden.preprocess import prepare, prepared_rank, preprocess_digest
+from harness.golden.schema import RECORDING, Recording, read_record
 from harness.run import Predictor, bind_inputs, find_axes, sample_first
 from harness.run.isolation import Launch, start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from harness.core.protocols import GoldenSource, Session
@@ -255,7 +255,7 @@ def _open_recorded(
         return Opened(spec, backend, status, str(error))
     try:
         session = BACKENDS.get("replay")(folder, {})
-        _verify_recording(session.runtime, suite, spec, source)
+        _verify_recording(folder, suite, spec, source)
     except HarnessError as failure:
         return Opened(spec, backend, "error", str(failure))
     feed = partial(prepare, preprocess=preprocess_of(suite, spec))
@@ -282,13 +282,10 @@ def digest_of_model(spec: VariantSpec) -> str:
     return model_digest(spec.path, spec.options)
 
 
-def _verify_recording(
-    recorded: Mapping[str, object],
-    suite: Suite,
-    spec: VariantSpec,
-    source: GoldenSource,
-) -> None:
-    """A recording of another model, other data or other preprocessing is no answer."""
+def staleness(
+    recording: Recording, suite: Suite, spec: VariantSpec, source: GoldenSource
+) -> str | None:
+    """Why a recording is no answer of this variant on these data; None where it is."""
     current = {
         "data_digest": source.digest,
         "preprocess_digest": preprocess_digest(preprocess_of(suite, spec)),
@@ -296,9 +293,23 @@ def _verify_recording(
     if spec.url is not None or model_files(spec.path, spec.options):
         current["model_sha256"] = digest_of_model(spec)
     for key, value in current.items():
-        if recorded.get(key) != value:
-            raise ChecksumError(
+        recorded = str(getattr(recording, key))
+        if recorded != value:
+            return (
                 f"variant {spec.name!r}: its recorded outputs were made with"
-                f" {key} {str(recorded.get(key))[:12]}, now it is {value[:12]}",
-                hint=f"record again where its runtime is: harness record {suite.path}",
+                f" {key} {recorded[:12]}, now it is {value[:12]}"
             )
+    return None
+
+
+def _verify_recording(
+    folder: Path, suite: Suite, spec: VariantSpec, source: GoldenSource
+) -> None:
+    """A recording of another model, other data or other preprocessing is no answer."""
+    recording = read_record(folder / RECORDING, Recording)
+    if stale := staleness(recording, suite, spec, source):
+        raise ChecksumError(
+            stale,
+            hint="record again where its runtime is: harness record"
+            f' {suite.path} --variant {spec.name} --reason "..."',
+        )

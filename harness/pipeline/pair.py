@@ -17,6 +17,7 @@ from harness.core.specs import (
 from harness.golden.source import open_golden
 from harness.inspection import inspect_model
 from harness.pipeline.evaluation import evaluate
+from harness.pipeline.guesses import guess_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,22 +41,44 @@ def compare(  # noqa: PLR0913 - two files, data, and what a suite would say of t
     Args:
         reference: Model file or folder that is right.
         candidate: Model file or folder that is judged.
-        data: Golden data, in any of its formats.
+        data: Golden data, in any of their forms; a str may be a URL.
         labels: ``.npy`` or ``.npz`` with labels, where the data has none.
-        kind: Picks the gate's defaults; None looks whether the file is quantized.
+        kind: Picks the gate's defaults; None guesses from the file.
         preprocess: How samples are prepared for both models.
         progress: Told (samples done, samples in all) as the pass goes on.
 
     Raises:
         HarnessError: A file or the data is wrong.
     """
+    suite = suite_of(
+        reference, candidate, data, labels=labels, kind=kind, preprocess=preprocess
+    )
+    return evaluate(suite, RunOptions(missing="fail"), progress)
+
+
+def suite_of(
+    reference: Path | str,
+    candidate: Path | str,
+    data: Path | str,
+    *,
+    labels: Path | str | None = None,
+    kind: Kind | None = None,
+    preprocess: Preprocess | None = None,
+) -> Suite:
+    """The suite of two model files, called ``reference`` and ``candidate``.
+
+    Raises:
+        HarnessError: The data or the candidate is wrong.
+    """
     theirs, ours = Path(reference).absolute(), Path(candidate).absolute()
+    url = str(data) if "://" in str(data) else None
     golden = GoldenSpec(
         data=Path(data).absolute(),
+        url=url,
         labels=None if labels is None else Path(labels).absolute(),
         preprocess=preprocess or Preprocess(),
     )
-    suite = Suite(
+    return Suite(
         path=Path.cwd() / "quality.toml",
         name=f"{theirs.name} against {ours.name}",
         task=_task(golden),
@@ -66,7 +89,6 @@ def compare(  # noqa: PLR0913 - two files, data, and what a suite would say of t
             _variant("candidate", kind or _kind(ours), ours),
         ),
     )
-    return evaluate(suite, RunOptions(missing="fail"), progress)
 
 
 def _variant(name: str, kind: Kind, path: Path) -> VariantSpec:
@@ -80,7 +102,5 @@ def _task(golden: GoldenSpec) -> Task:
 
 
 def _kind(path: Path) -> Kind:
-    quantization = inspect_model(path, detect_form(path).name).quantization
-    if quantization is None or quantization.scheme == "none":
-        return "converted"
-    return "quantized"
+    form = detect_form(path).name
+    return guess_kind(form, inspect_model(path, form))

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.backends.model_files import model_digest, model_size
 from harness.core.errors import HarnessError
-from harness.core.results import VariantResult
+from harness.core.results import RunMatrix, VariantResult
+from harness.diagnose import Budget
 from harness.gate import judge, limits_for
+from harness.pipeline.diagnosing import diagnose_candidate
 from harness.pipeline.explaining import (
-    Weighed,
-    explain,
     find_speaker,
-    graph_is_read,
     ordered,
-    weigh,
 )
+from harness.pipeline.graphs import graph_is_seen
+from harness.pipeline.matrix import matrix_of
 from harness.pipeline.opening import status_of
+from harness.pipeline.profiles import kept
+from harness.pipeline.weighing import Weighed, standard, weigh_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.comparison import ComparisonResult
     from harness.core.protocols import GoldenSource
-    from harness.core.results import Finding, Status
-    from harness.core.specs import Suite, VariantSpec
-    from harness.pipeline.comparing import Pass
+    from harness.core.results import ErrorProfile, Finding, Status
+    from harness.core.specs import RunOptions, Suite, VariantSpec
+    from harness.core.tolerances import Calibrated
+    from harness.gate import Accepted
+    from harness.pipeline.comparing import Candidate, Pass
     from harness.pipeline.opening import Opened
     from harness.run import Failure
+
+_NO_SLICES = "no slice of the data could be made"
+
+
+_LOST = {"graph": "operators", "weights": "weights"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,10 @@ class Study:
         findings: Causes of drift, root causes first.
         unexplained: Candidates whose diagnosis failed -> why.
         notices: For the reader.
+        calibrated: What a lock says of each candidate.
+        matrices: Candidates that were run in other ways -> the table, or why not.
+        unseen: Candidates whose graph could not be looked into -> why.
+        profiles: Candidates that were run step by step -> errors along their graphs.
     """
 
     compared: Mapping[str, ComparisonResult]
@@ -53,6 +66,10 @@ class Study:
     findings: tuple[Finding, ...] = ()
     unexplained: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    calibrated: Mapping[str, Calibrated] = field(default_factory=dict)
+    matrices: Mapping[str, RunMatrix | str] = field(default_factory=dict)
+    unseen: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, ErrorProfile] = field(default_factory=dict)
 
 
 def study(
@@ -60,8 +77,7 @@ def study(
     source: GoldenSource,
     cast: Mapping[str, Opened],
     state: Pass,
-    *,
-    diagnosed: bool,
+    options: RunOptions,
 ) -> Study:
     """Finish comparisons, weigh files, and diagnose the candidates that drift."""
     compared = {}
@@ -74,22 +90,54 @@ def study(
             left[name] = _farewell(failure)
     speaker = find_speaker(suite, compared)
     ran = [opened.spec for name, opened in cast.items() if name not in left]
-    weighed = {spec.name: _weighed(spec, speaker) for spec in ran}
+    held_to = standard(suite, compared)
     findings: list[Finding] = []
+    notices: list[str] = []
     unexplained = {}
-    for name in compared if diagnosed else ():
+    profiles = {}
+    for name in compared if options.diagnose else ():
         try:
-            findings += explain(suite, source, state, state.candidates[name], speaker)
+            candidate = state.candidates[name]
+            budget = Budget(seconds=options.diagnosis_seconds)
+            told = diagnose_candidate(suite, source, state, candidate, speaker, budget)
+            findings += told.findings
+            notices += (f"{name}: {notice}" for notice in told.notices)
+            if told.profile is not None:
+                profiles[name] = kept(told.profile)
         except HarnessError as error:
             unexplained[name] = str(error)
+    matrices = {}
+    for name in compared:
+        if state.candidates[name].spec.matrix is not None:
+            matrices[name], more = _matrix(suite, source, state, state.candidates[name])
+            known = {(finding.variant, finding.code) for finding in findings}
+            findings += (f for f in more if (f.variant, f.code) not in known)
     return Study(
         compared=compared,
         left=left,
-        weighed=weighed,
+        weighed=weigh_all(ran, held_to),
         findings=ordered(findings),
         unexplained=unexplained,
-        notices=(*_nan_notices(suite, state), *_notices(suite, speaker)),
+        unseen={n: c.unseen for n, c in state.candidates.items() if c.unseen},
+        notices=(
+            *_nan_notices(suite, state),
+            *_notices(suite, speaker, held_to.spec if held_to else None),
+            *notices,
+        ),
+        calibrated=state.calibrated,
+        matrices=matrices,
+        profiles=profiles,
     )
+
+
+def _matrix(
+    suite: Suite, source: GoldenSource, state: Pass, candidate: Candidate
+) -> tuple[RunMatrix | str, tuple[Finding, ...]]:
+    """The candidate run in other ways, and which of them matter; or why not."""
+    try:
+        return matrix_of(suite, source, state, candidate)
+    except HarnessError as error:
+        return error.message, ()
 
 
 def _farewell(failure: Failure) -> tuple[Status, str]:
@@ -100,21 +148,16 @@ def _farewell(failure: Failure) -> tuple[Status, str]:
     return status, f"{at}{failure.error}"
 
 
-def _weighed(spec: VariantSpec, speaker: VariantSpec | None) -> Weighed:
-    """A file that cannot be weighed is told by its reason; the others go on."""
-    try:
-        return weigh(spec, speaker)
-    except HarnessError as error:
-        return Weighed(reason=f"its weights cannot be read: {error.message}")
-
-
-def judged(suite: Suite, opened: Opened, studied: Study) -> VariantResult:
+def judged(
+    suite: Suite, opened: Opened, studied: Study, accepted: Accepted | None = None
+) -> VariantResult:
     """The record of one variant, with the gate's verdict where it is a candidate."""
     spec = opened.spec
     weighed = studied.weighed.get(spec.name, Weighed())
     compared = studied.compared.get(spec.name)
     predictor = opened.predictor
     status, reason = _status(opened, studied)
+    matrix = studied.matrices.get(spec.name)
     digest, size = _measured(spec)
     result = VariantResult(
         name=spec.name,
@@ -132,14 +175,25 @@ def judged(suite: Suite, opened: Opened, studied: Study) -> VariantResult:
         seconds_per_sample=_seconds(opened) if status == "ran" else None,
         outputs=compared.outputs if compared else (),
         labels=compared.labels if compared else None,
+        task=compared.task if compared else None,
         weights=weighed.statistics,
         weight_drift=weighed.drift,
+        weight_audit=weighed.audit,
+        weight_harm=weighed.harm,
         skipped_checks=_unasked(spec, weighed, studied),
+        matrix=matrix if isinstance(matrix, RunMatrix) else None,
+        profile=studied.profiles.get(spec.name),
     )
+    if suite.slices and not (result.task and result.task.slices):
+        reasons = {**result.skipped_checks, "per_slice": _NO_SLICES}
+        result = replace(result, skipped_checks=reasons)
     if spec.name == suite.reference:
         return result
     mine = [f for f in studied.findings if f.variant == spec.name]
-    return judge(result, limits_for(spec), mine, declared=spec.gate)
+    limits = limits_for(spec, suite.task)
+    declared = {*spec.gate, "max_drop"} if spec.max_drop else spec.gate
+    measured = studied.calibrated.get(spec.name)
+    return judge(result, limits, mine, declared, accepted, measured)
 
 
 def _status(opened: Opened, studied: Study) -> tuple[Status, str | None]:
@@ -178,30 +232,44 @@ def _unasked(spec: VariantSpec, weighed: Weighed, studied: Study) -> dict[str, s
     reasons = {}
     if weighed.reason:
         reasons["weight_drift"] = weighed.reason
-    if not graph_is_read(spec.path):
+    if why_not := studied.unseen.get(spec.name):
+        reasons["operator_semantics"] = why_not
+    if not graph_is_seen(spec.path):
         shown = "graphs of this form are not read yet"
         reasons["operator_semantics"] = (
             "an endpoint shows no graph" if spec.url else shown
         )
     if failure := studied.unexplained.get(spec.name):
         reasons["operator_semantics"] = f"the diagnosis failed: {failure}"
+    if isinstance(why := studied.matrices.get(spec.name), str):
+        reasons["runs_alike"] = why
     return reasons
 
 
-def _notices(suite: Suite, speaker: VariantSpec | None) -> tuple[str, ...]:
-    if speaker is None:
-        notice = (
-            "No ONNX variant of this suite agrees with the reference, so operators and"
-            " weights were not held against anything."
-        )
-        return (notice,)
-    if speaker.name == suite.reference:
-        return ()
-    notice = (
-        f"{speaker.name} speaks for the graph and weights of {suite.reference}: its"
-        " answers are the same to float32 noise, and its file can be read."
+def _notices(
+    suite: Suite, speaker: VariantSpec | None, weights: VariantSpec | None
+) -> tuple[str, ...]:
+    """Who speaks for the reference where its own file cannot be read."""
+    seen = graph_is_seen(suite.variant(suite.reference).path)
+    heard = (("graph", speaker is not None or seen), ("weights", weights is not None))
+    lost = [what for what, is_heard in heard if not is_heard]
+    spoken: dict[str, list[str]] = {}
+    for what, spec in (("graph", speaker), ("weights", weights)):
+        if spec is not None and spec.name != suite.reference:
+            spoken.setdefault(spec.name, []).append(what)
+    told = tuple(
+        f"{name} speaks for the {' and '.join(what)} of {suite.reference}: its answers"
+        " are the same to float32 noise, and its file can be read."
+        for name, what in spoken.items()
     )
-    return (notice,)
+    if not lost:
+        return told
+    unheld = " and ".join(_LOST[what] for what in lost)
+    notice = (
+        f"No variant whose {' or '.join(lost)} can be read agrees with the reference,"
+        f" so {unheld} were not held against anything."
+    )
+    return (notice, *told)
 
 
 def _nan_notices(suite: Suite, state: Pass) -> tuple[str, ...]:

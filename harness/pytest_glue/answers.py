@@ -62,6 +62,7 @@ def facts_of(
         ("quality_verdict", check.status if check else None),
         ("quality_observed", check.observed if check else None),
         ("quality_limit", check.limit if check else None),
+        ("quality_waived", "; ".join(check.waived) or None if check else None),
     )
     return [(key, value) for key, value in facts if value is not None]
 

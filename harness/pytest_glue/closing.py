@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,13 +29,16 @@ class Published:
     Attributes:
         outcome: Report or fault.
         html: The report for readers; None where none was written.
-        problem: Why not, where it should have been.
+        problem: Why that, or the run's place in the history, is missing.
     """
 
     outcome: Outcome
     html: Path | None = None
     problem: str | None = None
 
+
+HISTORY = "history.sqlite"
+"""Name of the history file in the folder of the reports."""
 
 _PUBLISHED = pytest.StashKey[tuple[Published, ...]]()
 
@@ -48,7 +51,9 @@ def publish(session: pytest.Session) -> None:
     folder = settings_of(config).folder
     outcomes = store_of(config).outcomes()
     pairs = zip(outcomes, _stems(outcomes), strict=True)
-    published = tuple(_write(outcome, folder / stem) for outcome, stem in pairs)
+    published = tuple(
+        _kept(_write(outcome, folder / stem), folder) for outcome, stem in pairs
+    )
     config.stash[_PUBLISHED] = published
     if any(item.problem for item in published) and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
@@ -98,6 +103,20 @@ def _write(outcome: Outcome, stem: Path) -> Published:
     return Published(outcome, html)
 
 
+def _kept(item: Published, folder: Path) -> Published:
+    """Add the run to the history of the folder, where its report could be written."""
+    if item.outcome.report is None or item.problem is not None:
+        return item
+    from harness.history.database import History
+
+    try:
+        with History(folder / HISTORY, create=True) as history:
+            history.add(item.outcome.report)
+    except ReportError as error:
+        return replace(item, problem=str(error))
+    return item
+
+
 def _print(
     reporter: pytest.TerminalReporter,
     config: pytest.Config,
@@ -117,7 +136,8 @@ def _print(
     if item.html is not None:
         reporter.write_line(f"report: {_relative(config, item.html)}")
     if item.problem is not None:
-        reporter.write_line(f"no report: {item.problem}", red=True)
+        what = "no report" if item.html is None else "not kept"
+        reporter.write_line(f"{what}: {item.problem}", red=True)
 
 
 def _verdict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from harness.core.errors import HarnessError, QualityRegression
 from harness.pytest_glue.answers import facts_of, settle
 from harness.pytest_glue.messages import in_one_line
+from harness.pytest_glue.options import settings_of
+from harness.pytest_glue.recordings import RecordingsItem
 from harness.pytest_glue.sharing import is_worker, note_suite
 from harness.pytest_glue.store import store_of
+from harness.pytest_glue.waivers import WaiversItem
 from harness.suite import FILE_PATTERNS, load_suite
 
 if TYPE_CHECKING:
@@ -35,8 +39,8 @@ def suite_file(path: Path, parent: pytest.Collector) -> SuiteFile | None:
 class SuiteFile(pytest.File):
     """One ``quality.toml``."""
 
-    def collect(self) -> Iterator[Candidate]:
-        """One collector a candidate.
+    def collect(self) -> Iterator[Candidate | RecordingsItem | WaiversItem]:
+        """One collector a candidate, and items for its recordings and waivers.
 
         Raises:
             pytest.Collector.CollectError: The suite file is wrong.
@@ -45,8 +49,12 @@ class SuiteFile(pytest.File):
         if is_worker(self.config):
             # With --dist loadgroup one worker gets all items of a suite.
             self.add_marker(pytest.mark.xdist_group(suite.name))
+        if suite.golden.recorded is not None:
+            yield RecordingsItem.of(self, suite)
         for spec in suite.candidates:
             yield Candidate.of(self, suite, spec)
+        if suite.waivers is not None:
+            yield WaiversItem.of(self, suite, partial(_asked, self, suite))
 
     def _load(self) -> Suite:
         try:
@@ -80,7 +88,8 @@ class Candidate(pytest.Collector):
         """One item a check that will be asked of this variant."""
         from harness.pipeline import planned_checks
 
-        for check in planned_checks(self.suite, self.spec):
+        held = settings_of(self.config).baseline is not None
+        for check in planned_checks(self.suite, self.spec, baseline=held):
             yield CheckItem.of(self, check)
 
 
@@ -105,17 +114,10 @@ class CheckItem(pytest.Item):
             HarnessError: The check could not be answered.
             pytest.skip.Exception: It need not be.
         """
-        report = store_of(self.config).report(self.suite, self._asked())
+        report = store_of(self.config).report(self.suite, _asked(self, self.suite))
         variant = report.variant(self.spec.name)
         self.user_properties += facts_of(report, variant, self.name)
         settle(self.suite, report, variant, self.name)
-
-    def _asked(self) -> tuple[str, ...]:
-        """The candidates of this suite that the run asks about; empty for all."""
-        items = (item for item in self.session.items if isinstance(item, CheckItem))
-        asked = {item.spec.name for item in items if item.path == self.path}
-        names = [spec.name for spec in self.suite.candidates]
-        return tuple(n for n in names if n in asked) if asked < set(names) else ()
 
     def reportinfo(self) -> tuple[os.PathLike[str], int, str]:
         """The suite file and the line that declares the variant, counted from 0."""
@@ -134,3 +136,14 @@ class CheckItem(pytest.Item):
             shown.reprcrash.lineno = self.spec.line
             shown.reprcrash.message = in_one_line(excinfo.value)
         return shown
+
+
+def _asked(node: pytest.Item | pytest.Collector, suite: Suite) -> tuple[str, ...]:
+    """The candidates of a suite that the run asks about; empty for all.
+
+    Who asks about its waivers alone asks about all.
+    """
+    items = (item for item in node.session.items if isinstance(item, CheckItem))
+    asked = {item.spec.name for item in items if item.path == node.path}
+    names = [spec.name for spec in suite.candidates]
+    return tuple(n for n in names if n in asked) if set() < asked < {*names} else ()

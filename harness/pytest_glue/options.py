@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
@@ -30,10 +30,17 @@ class Settings:
     Attributes:
         folder: Where reports are written.
         missing: What becomes of a variant whose runtime is not installed.
+        baseline: Report of the accepted release, or a folder of such; None for none.
+        update: Which recordings are made again: "all" or those that are "new"; None
+            for none.
+        reason: Why, where recordings change.
     """
 
     folder: Path
     missing: Missing
+    baseline: Path | None = None
+    update: Literal["all", "new"] | None = None
+    reason: str | None = None
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -42,7 +49,7 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--quality-report",
         metavar="DIR",
-        help="write the HTML and JSON report of each quality suite into DIR"
+        help="write each suite's HTML and JSON, and the history of runs, into DIR"
         " (default: the ini key quality_report, else reports/ in the root folder)",
     )
     group.addoption(
@@ -50,6 +57,33 @@ def add_options(parser: pytest.Parser) -> None:
         choices=_MISSING,
         help="what to do with a variant whose runtime is not installed"
         " (default: the ini key quality_missing, else skip)",
+    )
+    group.addoption(
+        "--quality-baseline",
+        metavar="PATH",
+        help="JSON report of the accepted release, or a folder of such: no metric may"
+        " fall behind it (default: the ini key quality_baseline, else none)",
+    )
+    group.addoption(
+        "--quality-update",
+        action="store_true",
+        help="record again what suites keep recorded, and remove what no variant"
+        " uses; needs --quality-reason where answers change",
+    )
+    group.addoption(
+        "--quality-update-new-only",
+        action="store_true",
+        help="record what is missing, and touch no other recording",
+    )
+    group.addoption(
+        "--quality-reason",
+        metavar="TEXT",
+        help="why recordings change; kept in them",
+    )
+    parser.addini(
+        "quality_baseline",
+        "report of the accepted release, relative to the root folder",
+        default="",
     )
     parser.addini(
         "quality_report",
@@ -79,7 +113,27 @@ def settings_of(config: pytest.Config) -> Settings:
     if missing not in _MISSING:
         allowed = " or ".join(_MISSING)
         raise pytest.UsageError(f"quality_missing is {missing!r}; allowed is {allowed}")
-    return Settings(_folder(config), cast("Missing", missing))
+    return Settings(
+        folder=_folder(config),
+        missing=cast("Missing", missing),
+        baseline=_baseline(config),
+        update=_update(config),
+        reason=config.getoption("quality_reason"),
+    )
+
+
+def _update(config: pytest.Config) -> Literal["all", "new"] | None:
+    # The narrower wish wins where both are there.
+    if config.getoption("quality_update_new_only"):
+        return "new"
+    return "all" if config.getoption("quality_update") else None
+
+
+def _baseline(config: pytest.Config) -> Path | None:
+    if given := config.getoption("quality_baseline"):
+        return config.invocation_params.dir / Path(given).expanduser()
+    named = config.getini("quality_baseline")
+    return config.rootpath / Path(named).expanduser() if named else None
 
 
 def _folder(config: pytest.Config) -> Path:

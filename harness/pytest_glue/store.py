@@ -64,10 +64,14 @@ class Store:
     Args:
         options: How suites are run; ``only`` is set anew for each.
         folder: Shared with other processes of the run; None keeps all in memory.
+        baseline: Report of the accepted release, or a folder of such.
     """
 
-    def __init__(self, options: RunOptions, folder: Path | None) -> None:
+    def __init__(
+        self, options: RunOptions, folder: Path | None, baseline: Path | None = None
+    ) -> None:
         self._options = options
+        self._baseline = baseline
         self._folder = folder
         self._outcomes: dict[str, Outcome] = {}
 
@@ -116,8 +120,8 @@ class Store:
         from harness.pipeline import evaluate
 
         path = str(suite.path)
-        options = replace(self._options, only=only)
         try:
+            options = self._run_options(suite, only)
             with warnings.catch_warnings():
                 # A runtime that warns is no failure of the model, whatever -W says.
                 warnings.simplefilter("default")
@@ -131,6 +135,14 @@ class Store:
             self._outcomes[path] = Outcome(path, fault=Fault(message, hint))
             raise
 
+    def _run_options(self, suite: Suite, only: tuple[str, ...]) -> RunOptions:
+        options = replace(self._options, only=only)
+        if self._baseline is None:
+            return options
+        from harness.baselines import read_baseline
+
+        return replace(options, baseline=read_baseline(self._baseline, suite.name))
+
 
 def _load(file: Path) -> Outcome:
     text = file.read_text(encoding="utf-8")
@@ -143,6 +155,8 @@ _STORE = pytest.StashKey[Store]()
 def store_of(config: pytest.Config) -> Store:
     """The store of this run, made at the first call."""
     if _STORE not in config.stash:
-        options = RunOptions(missing=settings_of(config).missing)
-        config.stash[_STORE] = Store(options, shared_folder(config))
+        settings = settings_of(config)
+        options = RunOptions(missing=settings.missing)
+        store = Store(options, shared_folder(config), settings.baseline)
+        config.stash[_STORE] = store
     return config.stash[_STORE]

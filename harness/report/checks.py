@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from harness.core.results import Check, VariantResult
 
-Evidence: TypeAlias = Literal["decisions", "numbers", "weights", "findings"]
+Evidence: TypeAlias = Literal[
+    "decisions", "task", "numbers", "weights", "findings", "runs"
+]
 Unit: TypeAlias = "Callable[[float | None], str]"
 
 
@@ -27,6 +29,7 @@ _UNITS: dict[str, Unit] = {
     "top1_agreement": percent,
     "accuracy": _fall,
     "per_class_recall": _fall,
+    "per_slice": _fall,
     "weight_drift": decibel,
 }
 _MEANINGS = {
@@ -34,16 +37,23 @@ _MEANINGS = {
     "outputs_close": "beyond",
     "top1_agreement": "agree",
     "operator_semantics": "found",
+    "task_metrics": "worse",
 }
 _EVIDENCE: dict[str, Evidence] = {
     "top1_agreement": "decisions",
     "accuracy": "decisions",
     "per_class_recall": "decisions",
+    "task_metrics": "task",
+    "per_slice": "task",
     "weight_drift": "weights",
     "operator_semantics": "findings",
+    "runs_alike": "runs",
 }
 # What a release manager cares for first.
-_IMPORTANCE = ("finite_outputs", "per_class_recall", "accuracy", "top1_agreement")
+_IMPORTANCE = (
+    *("finite_outputs", "per_class_recall", "task_metrics", "per_slice", "accuracy"),
+    "top1_agreement",
+)
 _SEVERITY = {"failed": 0, "error": 1, "undecided": 2, "passed": 3}
 
 

@@ -20,17 +20,21 @@ RENDERERS: Registry[Renderer] = Registry(
     {
         name: LazyEntry(f"harness.report.{module}:render_{name}")
         for name, module in (
+            ("annotations", "annotations"),
+            ("attestation", "attestation"),
+            ("codequality", "code_quality"),
             ("html", "html"),
             ("json", "json_"),
             ("junit", "junit"),
             ("markdown", "markdown"),
+            ("sarif", "sarif"),
         )
     },
 )
 
 
 def write_report(report: QualityReport, format_: str, path: Path) -> None:
-    """Render a record as html, json, junit or markdown, and write it whole.
+    """Render a record in one of `RENDERERS`, and write it whole.
 
     Raises:
         ReportError: No such format, or the file cannot be written.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.core.codec import from_json, to_json
 from harness.core.errors import ReportError
+from harness.core.files import write_text
 from harness.core.results import SCHEMA_VERSION, QualityReport
 
 if TYPE_CHECKING:
@@ -35,6 +36,15 @@ def render_json(report: QualityReport) -> str:
         ) from error
     version = {"schema_version": record.pop("schema_version")}
     return f"{_lines({**version, **record}, indent=1)}\n"
+
+
+def write_record(record: object, path: Path) -> None:
+    """Write any other record as `render_json` writes reports.
+
+    Raises:
+        ReportError: The file cannot be written.
+    """
+    write_text(path, f"{_lines(to_json(record), indent=1)}\n")
 
 
 def _lines(value: Any, indent: int) -> str:

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from harness.report import waivers
 from harness.report.states import headline, state_of
 from harness.report.text import clean
 
@@ -44,6 +45,7 @@ def render_junit(report: QualityReport) -> str:
     Values that could not be computed have no property.
     """
     cases = [case for variant in report.candidates for case in _cases(report, variant)]
+    cases += _waivers(report)
     root = ET.Element("testsuites")
     suite = ET.SubElement(root, "testsuite", name=_xml(report.suite.name))
     for key, outcomes in _totals(cases).items():
@@ -92,6 +94,19 @@ def _cases(report: QualityReport, variant: VariantResult) -> Iterator[_Case]:
         yield _Case(variant.name, name, "skipped", "not asked", reason)
 
 
+def _waivers(report: QualityReport) -> Iterator[_Case]:
+    """One case a waiver: those that fail the run are failures."""
+    stale = waivers.stale(report)
+    for use in report.waivers:
+        waiver, state = use.waiver, use.state
+        properties = (("who", waiver.who), ("until", waiver.until), ("why", waiver.why))
+        outcome: Outcome = "failure" if use in stale else "passed"
+        outcome = "skipped" if state == "not judged" else outcome
+        message = waivers.told(use) if use in stale else state
+        name = waivers.what(waiver)
+        yield _Case("waivers", name, outcome, state, message, "", properties)
+
+
 def _checked(report: QualityReport, variant: VariantResult, check: Check) -> _Case:
     outcome = _OUTCOMES[check.status]
     found = [f for f in report.findings if f.variant == variant.name]
@@ -99,6 +114,7 @@ def _checked(report: QualityReport, variant: VariantResult, check: Check) -> _Ca
     properties = (
         ("observed", check.observed),
         ("limit", check.limit),
+        ("waived", "; ".join(check.waived) or None),
         *_model_properties(variant),
     )
     return _Case(

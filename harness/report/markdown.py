@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.report import checks, words
+from harness.report import checks, tasks, waivers, words
 from harness.report.states import WORDS, headline, state_of
-from harness.report.text import MISSING, one_line, percent, scientific, shorten
+from harness.report.text import (
+    MISSING,
+    number,
+    one_line,
+    percent,
+    scientific,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
         ClassComparison,
         Finding,
         QualityReport,
+        TaskComparison,
         VariantResult,
     )
 
@@ -69,6 +77,7 @@ def _parts(report: QualityReport) -> Iterator[str]:
     yield from _tables(report)
     for variant in report.candidates:
         yield from _unmet(report, variant)
+    yield from _waivers(report)
     for variant in report.candidates:
         yield from _details(variant)
     if report.notices:
@@ -118,6 +127,19 @@ def _unmet(report: QualityReport, variant: VariantResult) -> Iterator[str]:
         yield "\n".join(map(_finding, found))
 
 
+def _waivers(report: QualityReport) -> Iterator[str]:
+    """What is waived, and the waivers that fail the run."""
+    lines = [
+        f"- waived {_code(variant.name)} {_code(check)}: {_plain(line)}"
+        for variant in report.candidates
+        for check, line in waivers.waived(variant)
+    ]
+    unkept = waivers.stale(report)
+    lines += [f"- {WORDS['failed']} waiver: {_plain(waivers.told(u))}" for u in unkept]
+    if lines:
+        yield "\n".join(["**Waivers**", "", *lines])
+
+
 def _finding(finding: Finding) -> str:
     lines = [f"- {_code(finding.code)} {_plain(words.told(finding))}"]
     if finding.proof:
@@ -128,6 +150,59 @@ def _finding(finding: Finding) -> str:
 
 
 def _details(variant: VariantResult) -> Iterator[str]:
+    """The metrics of its task, its slices, and the worst classes that lose any."""
+    if variant.task is not None and variant.labels is None:
+        yield from _metrics(variant, variant.task)
+    if variant.task is not None and variant.task.slices:
+        yield from _slices(variant, variant.task)
+    yield from _classes(variant)
+
+
+def _metrics(variant: VariantResult, task: TaskComparison) -> Iterator[str]:
+    lines = [
+        "| metric | before | after | interval | verdict |",
+        "|---|--:|--:|--:|---|",
+    ]
+    for metric in task.metrics[:_MAX_CLASSES]:
+        cells = (
+            _plain(tasks.metric_label(metric.name)),
+            number(metric.reference),
+            number(metric.candidate),
+            tasks.interval(metric),
+            metric.verdict if metric.verdict != "undecided" else MISSING,
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    title = f"Metrics of {_code(variant.name)}"
+    yield _opening(title, lines)
+
+
+def _slices(variant: VariantResult, task: TaskComparison) -> Iterator[str]:
+    lines = ["| slice | n | metric | before | after | verdict |"]
+    lines.append("|---|--:|---|--:|--:|---|")
+    ranked = tasks.worst_first(task.slices)
+    for part in ranked[:_MAX_CLASSES]:
+        first = part.metrics[0] if part.metrics else None
+        cells = (
+            _code(part.name),
+            str(part.n),
+            _plain(tasks.metric_label(first.name)) if first else MISSING,
+            number(first.reference) if first else MISSING,
+            number(first.candidate) if first else MISSING,
+            _plain(part.unjudged or part.verdict),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    hidden = len(ranked) - _MAX_CLASSES
+    more = f"\n\n{hidden} more slices." if hidden > 0 else ""
+    yield _opening(f"Slices of {_code(variant.name)}: {len(ranked)}", lines, more)
+
+
+def _opening(title: str, lines: list[str], more: str = "") -> str:
+    """A table that opens under its title."""
+    table = "\n".join(lines)
+    return f"<details><summary>{title}</summary>\n\n{table}{more}\n\n</details>"
+
+
+def _classes(variant: VariantResult) -> Iterator[str]:
     """The worst classes of a variant that loses any."""
     rows = variant.labels.per_class if variant.labels else ()
     losing = sorted((row for row in rows if row.n_regressed), key=_badness)
@@ -139,8 +214,7 @@ def _details(variant: VariantResult) -> Iterator[str]:
     hidden = len(losing) - _MAX_CLASSES
     more = f"\n\n{hidden} more classes lose samples." if hidden > 0 else ""
     title = f"Classes that lose samples in {_code(variant.name)}: {len(losing)}"
-    table = "\n".join(lines)
-    yield (f"<details><summary>{title}</summary>\n\n{table}{more}\n\n</details>")
+    yield _opening(title, lines, more)
 
 
 def _badness(row: ClassComparison) -> tuple[bool, float]:

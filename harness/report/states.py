@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from harness.report import waivers
 from harness.report.text import listing, one_line, quantity, shorten
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ def headline(report: QualityReport) -> Headline:
     """The verdict over the release."""
     found = tally(report)
     state, lead, counts = _judgement(report, found)
+    if unkept := waivers.counts(report):
+        # Waivers that nobody keeps fail a run whose candidates may all have passed.
+        state, lead, counts = "failed", "Not releasable", f"{counts}, but {unkept}"
     return Headline(state, lead, f"{counts}{_rest(found)}.")
 
 

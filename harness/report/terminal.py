@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report import words
+from harness.report import tasks, waivers, words
 from harness.report.checks import brief, unmet
 from harness.report.states import WORDS, State, state_of, tally
 from harness.report.text import (
@@ -65,10 +65,13 @@ def render_terminal(report: QualityReport, *, colour: bool, width: int = 80) -> 
     lines = [*_header(page, report), "", *_table(page, report)]
     for variant in report.candidates:
         lines += _variant(page, report, variant)
+    for use in waivers.stale(report):
+        lines += ["", *_titled(page, *_failed(page, "waiver"), waivers.told(use))]
     for notice in report.notices:
         lines += ["", *page.wrap(f"note: {one_line(notice)}", "", "  ")]
     counts = tally(report).words() or "no candidate was run"
-    lines += ["", counts]
+    unkept = waivers.counts(report)
+    lines += ["", f"{counts}; {unkept}" if unkept else counts]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -86,8 +89,8 @@ def _header(page: _Page, report: QualityReport) -> list[str]:
 def _table(page: _Page, report: QualityReport) -> Iterator[str]:
     candidates = report.candidates
     rows = [_columns_of(variant) for variant in candidates]
-    header = ["variant", "kind", "agree", "accuracy", "max error"]
-    kept = [i for i in range(5) if i < 2 or any(row[i] != MISSING for row in rows)]
+    header = ["variant", "kind", "agree", "accuracy", _first(report), "max error"]
+    kept = [i for i in range(6) if i < 2 or any(row[i] != MISSING for row in rows)]
     grid = [[row[i] for i in kept] for row in [header, *rows]]
     widths = _widths(page, grid)
     for variant, row in zip([None, *candidates], grid, strict=True):
@@ -99,6 +102,12 @@ def _table(page: _Page, report: QualityReport) -> Iterator[str]:
             yield f"{line}  {page.paint(WORDS[state], state)}"
 
 
+def _first(report: QualityReport) -> str:
+    """Name of the metric that a task without decisions is told by."""
+    found = [v.task.metrics[0] for v in report.candidates if v.task and v.task.metrics]
+    return tasks.metric_label(found[0].name) if found else MISSING
+
+
 def _columns_of(variant: VariantResult) -> list[str]:
     labels = variant.labels
     return [
@@ -106,6 +115,7 @@ def _columns_of(variant: VariantResult) -> list[str]:
         variant.kind,
         percent(labels.top1_agreement) if labels else MISSING,
         words.accuracy(labels) if labels else MISSING,
+        tasks.headline(variant),
         scientific(words.max_error(variant)),
     ]
 
@@ -131,6 +141,7 @@ def _variant(
     title = page.paint(f"{WORDS[state]} {name}", state)
     plain = f"{WORDS[state]} {name}"
     failing = unmet(variant)
+    yield from _waived(page, variant)
     findings = [f for f in report.findings if f.variant == variant.name]
     if variant.status not in ("ran", "replayed"):
         yield ""
@@ -146,6 +157,21 @@ def _variant(
         yield from page.wrap(f"also {others}", "  ", "    ")
     for finding in findings:
         yield from _finding(page, finding)
+
+
+def _waived(page: _Page, variant: VariantResult) -> Iterator[str]:
+    name = shorten(one_line(variant.name), page.width // 2)
+    waived = waivers.waived(variant)
+    if waived:
+        yield ""
+    for check, line in waived:
+        yield from page.wrap(f"waived {name}: {line} [{one_line(check)}]", "", "  ")
+
+
+def _failed(page: _Page, what: str) -> tuple[str, str]:
+    """A title as it is measured, and as it is painted."""
+    plain = f"{WORDS['failed']} {what}"
+    return plain, page.paint(plain, "failed")
 
 
 def _message(check: Check, findings: Sequence[Finding]) -> str:

@@ -86,7 +86,7 @@ class Predictor:
         """
         self._asked.append((inputs, rows))
         if self._elsewhere is not None:
-            self._elsewhere.begin(self._feeds(inputs), rows, self._step(rows))
+            self._elsewhere.begin(self.feeds(inputs), rows, self._step(rows))
         elif self._thread is not None:
             self._answering.append(self._thread.submit(self._answer, inputs, rows))
 
@@ -120,14 +120,15 @@ class Predictor:
 
     def _answer(self, inputs: Arrays, rows: slice) -> tuple[dict[str, Array], float]:
         with _core:
-            feeds = self._feeds(inputs)
+            feeds = self.feeds(inputs)
             started = perf_counter()
             fixed = self.session.batch_size is not None
             run, step = self.session.run, self._step(rows)
             answers = answer_window(run, feeds, rows, step, fixed=fixed)
             return answers, perf_counter() - started
 
-    def _feeds(self, inputs: Arrays) -> dict[str, Array]:
+    def feeds(self, inputs: Arrays) -> dict[str, Array]:
+        """What the model is fed for golden inputs: preprocessed, by its own names."""
         return {target: self._prepare(inputs[name]) for name, target in self._bound}
 
     def _step(self, rows: slice) -> int:

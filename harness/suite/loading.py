@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.core.specs import (
     DEFAULT_ISOLATION,
+    MIN_SLICE,
     BatchAxis,
-    GateSpec,
     GoldenSpec,
     Isolation,
     Kind,
@@ -22,9 +22,11 @@ from harness.core.specs import (
     VariantSpec,
 )
 from harness.suite.files import find_suite, parse, read_text
+from harness.suite.judging import read_gate, read_max_drop, read_slices, read_task
+from harness.suite.matrix import read_matrix
 from harness.suite.processes import with_process
 from harness.suite.table import Table
-from harness.suite.urls import read_url
+from harness.suite.urls import read_data_url, read_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,19 +36,17 @@ _DTYPES = (
     *("bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64"),
     *("uint8", "uint16", "uint32", "uint64"),
 )
-# Limits that are shares; the others are tolerances or decibels.
-_SHARES = frozenset(
-    {"max_mismatched", "min_top1_agreement", "max_accuracy_drop", "max_recall_drop"}
-)
-# Limits on decisions, which a task without classes does not have.
-_DECISIONS = frozenset(
-    {"min_top1_agreement", "max_accuracy_drop", "max_recall_drop", "alpha"}
+_HEAD_KEYS = (
+    *("name", "task", "reference", "undecided", "allow_outside", "isolation"),
+    *("min_slice", "tolerances", "waivers"),
 )
 # Marks that a variant's name may not hold: it is a folder's name among recordings
 # and a part of a pytest node id.
 _MARKS = r"/\:[]"
 _CERTIFICATES = "ca_file"
 _MAX_RANK = 64  # numpy's
+# What a variant has and a suite does not say as a key of its own.
+_NOT_KEYS = frozenset({"line", "max_drop"})
 _VARIANT_HEADER = re.compile(r'\s*\[\[\s*(["\']?)variant\1\s*\]\]')
 
 
@@ -64,11 +64,11 @@ def load_suite(path: Path | str) -> Suite:
     file = file.parent.resolve() / file.name
     text = read_text(file)
     root = Table(file, "", parse(file, text))
-    root.allow(("suite", "golden", "variant"))
+    root.allow(("suite", "golden", "slice", "task", "variant"))
     head = root.table("suite", required=True)
-    head.allow(("name", "task", "reference", "undecided", "allow_outside", "isolation"))
+    head.allow(_HEAD_KEYS)
     paths = _Paths(file.parent, anywhere=head.flag("allow_outside"))
-    task: Task = head.choice("task", Task)
+    task = read_task(head)
     isolation: Isolation = head.choice("isolation", Isolation, DEFAULT_ISOLATION)
     suite = Suite(
         path=file,
@@ -81,6 +81,11 @@ def load_suite(path: Path | str) -> Suite:
             for table, variant in _variants(root, paths, task, _variant_lines(text))
         ),
         undecided=head.choice("undecided", Undecided, "warn"),
+        task_options=root.free("task"),
+        slices=read_slices(root),
+        min_slice=head.count("min_slice") or MIN_SLICE,
+        tolerances=_beside(head, paths, "tolerances", "tolerances.lock.toml"),
+        waivers=_beside(head, paths, "waivers", "waivers.toml"),
     )
     if suite.reference not in {v.name for v in suite.variants}:
         names = ", ".join(v.name for v in suite.variants)
@@ -88,12 +93,20 @@ def load_suite(path: Path | str) -> Suite:
     return suite
 
 
+def _beside(head: Table, paths: _Paths, key: str, name: str) -> Path | None:
+    """A file that the suite names, else the one of that name beside it, if any."""
+    if key in head.names():
+        return paths.resolve(head, key)
+    usual = paths.folder / name
+    return usual if usual.is_file() else None
+
+
 class _Paths:
     """Turns paths of the file into absolute ones, inside its folder unless allowed."""
 
     def __init__(self, folder: Path, *, anywhere: bool) -> None:
         self.folder = folder
-        self._anywhere = anywhere
+        self.anywhere = anywhere
 
     def resolve(self, table: Table, key: str) -> Path:
         path = self.folder / table.text(key)
@@ -103,7 +116,7 @@ class _Paths:
         except (OSError, RuntimeError, ValueError):
             # A NUL character, a loop of links, a name longer than the system allows.
             table.refuse(key, table.value(key), "a path that this system can follow")
-        if not self._anywhere and not target.is_relative_to(self.folder.resolve()):
+        if not self.anywhere and not target.is_relative_to(self.folder.resolve()):
             allowed = f"a path inside {self.folder}, or suite.allow_outside = true"
             table.refuse(key, table.value(key), allowed)
         # The link's own name stays: suffixes tell formats.
@@ -114,13 +127,19 @@ class _Paths:
 
 
 def _golden(table: Table, paths: _Paths) -> GoldenSpec:
-    table.allow(("data", "labels", "classes", "recorded", "preprocess"))
+    table.allow(f.name for f in fields(GoldenSpec) if f.name != "url")
+    url = read_data_url(table, "data", anywhere=paths.anywhere)
     return GoldenSpec(
-        data=paths.resolve(table, "data"),
+        data=paths.folder / "data" if url else paths.resolve(table, "data"),
+        url=url,
         labels=paths.optional(table, "labels"),
         classes=paths.optional(table, "classes"),
         recorded=paths.optional(table, "recorded"),
         preprocess=_preprocess(table.table("preprocess")),
+        metadata=table.labels("metadata"),
+        group=table.optional_text("group"),
+        options=table.free("options"),
+        calibration=paths.optional(table, "calibration"),
     )
 
 
@@ -154,7 +173,7 @@ def _variants(
 
 
 def _variant(table: Table, paths: _Paths, task: Task, line: int) -> VariantSpec:
-    table.allow(f.name for f in fields(VariantSpec) if f.name != "line")
+    table.allow(f.name for f in fields(VariantSpec) if f.name not in _NOT_KEYS)
     own = "preprocess" in table.names()
     path, url = _place(table, paths)
     return VariantSpec(
@@ -168,9 +187,11 @@ def _variant(table: Table, paths: _Paths, task: Task, line: int) -> VariantSpec:
         inputs=table.names_to_names("inputs"),
         outputs=table.names_to_names("outputs"),
         preprocess=_preprocess(table.table("preprocess")) if own else None,
-        gate=_gate(table.table("gate"), task),
+        gate=read_gate(table.table("gate"), task),
+        max_drop=read_max_drop(table.table("gate")),
         batch_axis=_batch_axis(table),
         url=url,
+        matrix=read_matrix(table),
     )
 
 
@@ -219,26 +240,6 @@ def _axis(table: Table, key: str) -> BatchAxis:
         allowed = f'an axis from 0 to {_MAX_RANK - 1}, "none", or a table of them'
         table.refuse(key, axis, allowed)
     return axis
-
-
-def _gate(table: Table, task: Task) -> dict[str, float]:
-    table.allow(f.name for f in fields(GateSpec))
-    for name in table.names():
-        if task == "tensor" and name in _DECISIONS:
-            allowed = "no limit on decisions: suite.task = 'tensor' has none"
-            table.refuse(name, table.value(name), allowed)
-    return {name: _limit(table, name) for name in table.names()}
-
-
-def _limit(table: Table, name: str) -> float:
-    limit = table.number(name)
-    if limit is None or limit < 0:
-        table.refuse(name, table.value(name), "a number from 0")
-    if name in _SHARES and limit > 1:
-        table.refuse(name, limit, "a share from 0 to 1")
-    if name == "alpha" and not 0 < limit < 1:
-        table.refuse(name, limit, "an error rate between 0 and 1")
-    return limit
 
 
 def _variant_lines(text: str) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ class Table:
     def table(self, key: str, *, required: bool = False) -> Table:
         """A sub-table; an empty one when absent and not required."""
         if required and key not in self._values:
-            self._missing(key, f"a table: [{self.key(key)}]")
+            self.missing(key, f"a table: [{self.key(key)}]")
         value = self._values.get(key, {})
         if not isinstance(value, dict):
             self.refuse(key, value, f"a table: [{self.key(key)}]")
@@ -65,7 +65,7 @@ class Table:
         """One table or more, called ``key[name]``, or ``key[n]`` without a name."""
         allowed = f"one table or more: [[{self.key(key)}]]"
         if key not in self._values:
-            self._missing(key, allowed)
+            self.missing(key, allowed)
         value = self._values[key]
         is_list = isinstance(value, list) and bool(value)
         if not is_list or not all(
@@ -81,7 +81,7 @@ class Table:
     def text(self, key: str) -> str:
         """A string that must be there and not be empty."""
         if key not in self._values:
-            self._missing(key, "a string")
+            self.missing(key, "a string")
         value = self._values[key]
         if not isinstance(value, str) or not value.strip():
             self.refuse(key, value, "a string that is not empty")
@@ -113,7 +113,7 @@ class Table:
         allowed = f"one of {', '.join(get_args(literal))}"
         if key not in self._values:
             if default is None:
-                self._missing(key, allowed)
+                self.missing(key, allowed)
             return default
         value = self._values[key]
         if value not in get_args(literal):
@@ -159,6 +159,15 @@ class Table:
             self.refuse(key, value, allowed)
         return tuple(axes)
 
+    def labels(self, key: str) -> tuple[str, ...]:
+        """A list of strings, each there once; empty when absent."""
+        value = self._values.get(key, [])
+        items = value if isinstance(value, list) else [None]
+        texts = all(isinstance(item, str) and item for item in items)
+        if not texts or len({*items}) < len(items):
+            self.refuse(key, value, "a list of different names")
+        return tuple(items)
+
     def names_to_names(self, key: str) -> dict[str, str]:
         """A table of strings, no two of them the same; empty when absent."""
         table = self.table(key)
@@ -189,7 +198,8 @@ class Table:
             f"{_shown(self.key(key))} is {_shown(found)}", f"allowed is {allowed}"
         )
 
-    def _missing(self, key: str, allowed: str) -> NoReturn:
+    def missing(self, key: str, allowed: str) -> NoReturn:
+        """Complain that `key` is not there."""
         self._raise(f"{_shown(self.key(key))} is missing", f"allowed is {allowed}")
 
     def _raise(self, message: str, hint: str) -> NoReturn:

@@ -1,186 +1,178 @@
-"""Which tensor of the candidate is which of the reference, one to one.
+"""Which tensor of the candidate is which of the reference.
 
 Names are the least of it: converters rename, quantizers append, exporters number.
 Rules are tried from the surest to the least sure; what an earlier rule took is gone
-for the later ones. Within a rule a pair of the same name goes before others, and then
-the order of the files decides.
+for the later ones: equal numbers (as they stand, transposed, in another order), batch
+norms folded, gates in another order, names with like numbers, like numbers, merged
+and split tensors, tied ones, and last names and places alone.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.weights.layouts import arranged, best_layout, layouts
+from harness.weights.flattening import flattened
+from harness.weights.folding import match_folded
+from harness.weights.gates import gate_arrangement
+from harness.weights.layouts import arranged, arrangements, as_it_is
+from harness.weights.leftovers import (
+    account_for_leftovers,
+    match_by_place,
+    match_the_last,
+)
+from harness.weights.likeness import (
+    SIMILAR,
+    best_layout,
+    likely_pairs,
+    sorted_axes,
+)
+from harness.weights.pieces import match_pieces
+from harness.weights.pool import Match, Pool, grouped
+from harness.weights.reordering import reordering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Iterator
 
-    from harness.weights.layouts import Axes
+    from harness.weights.layouts import Arrangement
+    from harness.weights.pool import Matching
     from harness.weights.sketch import Sketch
 
-_SIMILAR = 0.9
 # Other orders of fewer distinct numbers come about by chance.
 _DISTINCT = 4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Match:
-    """A tensor of the candidate and the one of the reference that it comes from.
-
-    Attributes:
-        reference: Of the reference.
-        candidate: Of the candidate.
-        matched_by: exact, transposed, permuted, name or similar.
-        axes: Order of the reference's axes (those longer than 1) in the candidate.
-    """
-
-    reference: Sketch
-    candidate: Sketch
-    matched_by: str
-    axes: Axes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Matching:
-    """All matches, and what is left on either side in the order of the files."""
-
-    matches: tuple[Match, ...]
-    unmatched_reference: tuple[Sketch, ...]
-    unmatched_candidate: tuple[Sketch, ...]
+# Of one name, this much likeness says that nothing else is the better match.
+_ALIKE = 0.5
+# Of more tensors of one size than this, only those of the same name are read in pairs.
+_FEW = 16
 
 
 def match(references: Iterable[Sketch], candidates: Iterable[Sketch]) -> Matching:
     """Pair the tensors of two files; see the module for the rules."""
-    pool = _Pool(references, candidates)
+    pool = Pool(references, candidates)
     pool.pair("exact", lambda s: s.digest, _exact)
     pool.pair("transposed", lambda s: s.multiset, _transposed)
+    pool.pair("flattened", lambda s: s.multiset, flattened)
     pool.pair("permuted", lambda s: s.multiset, _permuted)
-    pool.pair("name", lambda s: s.stem, _any_layout)
-    pool.pair_similar()
+    match_folded(pool)
+    pool.pair("gates", _lengths, gate_arrangement, _FEW)
+    pool.pair("name", lambda s: s.stem, _named_and_alike)
+    _match_similar(pool)
+    pool.pair("similar", lambda s: s.size, _reshaped_and_alike, _FEW)
+    pool.pair("flattened", _lengths, flattened, _FEW)
+    match_pieces(pool)
+    pool.pair("exact", lambda s: s.digest, _constant)
+    account_for_leftovers(pool)
+    pool.pair("name", lambda s: s.stem, _named)
+    match_by_place(pool)
+    match_the_last(pool)
     return pool.result()
 
 
-class _Pool:
-    """Tensors that are still to be matched."""
-
-    def __init__(
-        self, references: Iterable[Sketch], candidates: Iterable[Sketch]
-    ) -> None:
-        self._references = {sketch.index: sketch for sketch in references}
-        self._candidates = {sketch.index: sketch for sketch in candidates}
-        self._matches: list[Match] = []
-
-    def pair(
-        self,
-        matched_by: str,
-        key: Callable[[Sketch], Hashable],
-        confirm: Callable[[Sketch, Sketch], Axes | None],
-    ) -> None:
-        """Take the pairs that have the same key and that `confirm` agrees to."""
-        for same_stem in (True, False):
-            groups = _grouped(self._references.values(), key)
-            for candidate in list(self._candidates.values()):
-                for reference in groups[key(candidate)]:
-                    if (reference.stem == candidate.stem) is not same_stem:
-                        continue
-                    axes = confirm(reference, candidate)
-                    if axes is not None:
-                        self._take(reference, candidate, matched_by, axes)
-                        groups[key(candidate)].remove(reference)
-                        break
-
-    def pair_similar(self) -> None:
-        """Take the most alike pairs first."""
-        references = _grouped(self._references.values(), _same_size)
-        candidates = _grouped(self._candidates.values(), _same_size)
-        found = []
-        for size in candidates:
-            for reference, candidate in product(references[size], candidates[size]):
-                if not _roles_agree(reference, candidate):
-                    continue
-                best = best_layout(reference, candidate)
-                if best and best[0] >= _SIMILAR:
-                    order = (-best[0], candidate.index, reference.index)
-                    found.append((order, reference, candidate, best[1]))
-        for _, reference, candidate, axes in sorted(found, key=lambda item: item[0]):
-            open_still = (
-                reference.index in self._references
-                and candidate.index in self._candidates
-            )
-            if open_still:
-                self._take(reference, candidate, "similar", axes)
-
-    def result(self) -> Matching:
-        return Matching(
-            tuple(self._matches),
-            tuple(self._references.values()),
-            tuple(self._candidates.values()),
-        )
-
-    def _take(
-        self, reference: Sketch, candidate: Sketch, matched_by: str, axes: Axes
-    ) -> None:
-        self._matches.append(Match(reference, candidate, matched_by, axes))
-        del self._references[reference.index]
-        del self._candidates[candidate.index]
+def _exact(reference: Sketch, candidate: Sketch) -> Arrangement | None:
+    same_shape = reference.squeezed == candidate.squeezed
+    if reference.constant and not (same_shape and _same_place(reference, candidate)):
+        return None
+    return as_it_is(reference.tensor.shape)
 
 
-def _grouped(
-    sketches: Iterable[Sketch], key: Callable[[Sketch], Hashable]
-) -> defaultdict[Hashable, list[Sketch]]:
-    groups: defaultdict[Hashable, list[Sketch]] = defaultdict(list)
-    for sketch in sketches:
-        groups[key(sketch)].append(sketch)
-    return groups
+def _lengths(sketch: Sketch) -> Hashable:
+    return sorted_axes(sketch.squeezed)
 
 
-def _same_size(sketch: Sketch) -> Hashable:
-    return tuple(sorted(sketch.squeezed))
+def _same_place(reference: Sketch, candidate: Sketch) -> bool:
+    """Whether tensors that are all one number may be taken for one another at once."""
+    return reference.stem == candidate.stem
 
 
-def _roles_agree(reference: Sketch, candidate: Sketch) -> bool:
+def _constant(reference: Sketch, candidate: Sketch) -> Arrangement | None:
+    """Tensors that are all one number, when nothing else explains them."""
+    same_shape = reference.squeezed == candidate.squeezed
+    if same_shape and roles_agree(reference, candidate):
+        return as_it_is(reference.tensor.shape)
+    return None
+
+
+def roles_agree(reference: Sketch, candidate: Sketch) -> bool:
+    """Whether both may be the same thing to their layer."""
     roles = {reference.tensor.role, candidate.tensor.role}
     return len(roles) == 1 or "constant" in roles
 
 
-def _exact(reference: Sketch, candidate: Sketch) -> Axes | None:
-    same_shape = reference.squeezed == candidate.squeezed
-    # The same numbers in another shape are a reshape, unless they are all one number.
-    if same_shape or not reference.constant:
-        return tuple(range(len(reference.squeezed)))
+def _transposed(reference: Sketch, candidate: Sketch) -> Arrangement | None:
+    same_rank = len(reference.squeezed) == len(candidate.squeezed)
+    theirs = ours = None
+    for how in arrangements(reference.squeezed, candidate.squeezed):
+        if same_rank and not np.array_equal(
+            reference.sample.transpose(how.axes), candidate.sample
+        ):
+            continue
+        if theirs is None or ours is None:
+            theirs, ours = _single(reference), _single(candidate)
+        if np.array_equal(arranged(theirs, how, ours.shape), ours):
+            return how
     return None
 
 
-def _transposed(reference: Sketch, candidate: Sketch) -> Axes | None:
-    orders = [
-        axes
-        for axes in layouts(reference.squeezed, candidate.squeezed)
-        if np.array_equal(reference.sample.transpose(axes), candidate.sample)
-    ]
-    if not orders:
-        return None
-    theirs, ours = (
-        sketch.tensor.load().astype(np.float32, copy=False)
-        for sketch in (reference, candidate)
-    )
-    for axes in orders:
-        if np.array_equal(arranged(theirs, axes, ours.shape), ours):
-            return axes
-    return None
+def _single(sketch: Sketch) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return sketch.tensor.load().astype(np.float32, copy=False)
 
 
-def _permuted(reference: Sketch, candidate: Sketch) -> Axes | None:
+def _permuted(reference: Sketch, candidate: Sketch) -> Arrangement | None:
     telling = np.unique(candidate.sample).size >= _DISTINCT
-    if telling or reference.stem == candidate.stem:
-        return _any_layout(reference, candidate)
+    if not telling and reference.stem != candidate.stem:
+        return None
+    if gates := gate_arrangement(reference, candidate):
+        return gates
+    return _reordered(reference, candidate) or _named(reference, candidate)
+
+
+def _reordered(reference: Sketch, candidate: Sketch) -> Arrangement | None:
+    """The layout in which whole slices changed places; None where none explains it."""
+    theirs, ours = _single(reference), _single(candidate)
+    for how in arrangements(reference.squeezed, candidate.squeezed):
+        if reordering(arranged(theirs, how, ours.shape), ours).orders:
+            return how
     return None
 
 
-def _any_layout(reference: Sketch, candidate: Sketch) -> Axes | None:
-    best = best_layout(reference, candidate)
-    return best[1] if best else None
+def _named_and_alike(reference: Sketch, candidate: Sketch) -> Arrangement | None:
+    likeness, how = best_layout(reference, candidate)
+    return how if likeness >= _ALIKE else None
+
+
+def _reshaped_and_alike(reference: Sketch, candidate: Sketch) -> Arrangement | None:
+    """Of other ranks, which samples do not tell: both are read."""
+    ranks = len(reference.squeezed), len(candidate.squeezed)
+    if ranks[0] == ranks[1] or not roles_agree(reference, candidate):
+        return None
+    likeness, how = best_layout(reference, candidate)
+    return how if likeness >= SIMILAR else None
+
+
+def _named(reference: Sketch, candidate: Sketch) -> Arrangement | None:
+    likeness, how = best_layout(reference, candidate)
+    return how if likeness > -1 else None
+
+
+def _match_similar(pool: Pool) -> None:
+    """Take the most alike pairs first."""
+    found = []
+    for reference, candidate in _worth_a_look(pool):
+        if roles_agree(reference, candidate):
+            likeness, how = best_layout(reference, candidate)
+            if likeness >= SIMILAR:
+                order = (-likeness, candidate.index, reference.index)
+                found.append((order, Match(reference, candidate, "similar", how)))
+    for _, pair in sorted(found, key=lambda item: item[0]):
+        if pool.reference.has(pair.reference) and pool.candidate.has(pair.candidate):
+            pool.match(pair)
+
+
+def _worth_a_look(pool: Pool) -> Iterator[tuple[Sketch, Sketch]]:
+    references = grouped(pool.reference.open, lambda s: s.squeezed)
+    candidates = grouped(pool.candidate.open, lambda s: s.squeezed)
+    for theirs in references.values():
+        for ours in candidates.values():
+            if _lengths(theirs[0]) == _lengths(ours[0]):
+                yield from likely_pairs(theirs, ours)

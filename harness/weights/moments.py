@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from harness.weights.kernels import Powers, combined
+
 if TYPE_CHECKING:
-    from harness.core.protocols import FloatArray
+    from collections.abc import Sequence
+
+    from harness.core.protocols import Array, FloatArray
 
 # Rounding to nearest even, as in numpy.float16. The midpoint between 0 and the
 # smallest subnormal (2**-24) goes to 0; the one between the largest subnormal and
@@ -18,8 +22,11 @@ if TYPE_CHECKING:
 FP16_ZERO = 2.0**-25
 FP16_NORMAL = 2.0**-14 - 2.0**-25
 FP16_INFINITE = 65520.0
-# Between these magnitudes no square overflows or vanishes in float32.
-_SAFE = (1e-15, 1e15)
+# 512 KB of float64, and what else is made of them, fit a core's second-level cache.
+_STEP = 1 << 16
+# BLAS starts threads for longer vectors: slower here, and other sums a machine.
+_ROW = 1 << 13
+_NONE: Powers = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,10 @@ class Spread:
         n_fp16_zero: Non-zero elements that float16 rounds to 0.
         n_fp16_subnormal: Elements that float16 rounds to a subnormal number.
         n_fp16_overflow: Elements that float16 rounds to infinity.
+        skewness: Third standardized moment, biased as in scipy.stats.skew; None
+            also where all elements are the same but for rounding.
+        kurtosis: Fourth standardized moment less 3, likewise: 0 for a normal
+            distribution.
     """
 
     n: int
@@ -51,6 +62,8 @@ class Spread:
     n_fp16_zero: int
     n_fp16_subnormal: int
     n_fp16_overflow: int
+    skewness: float | None = None
+    kurtosis: float | None = None
 
     @property
     def n_finite(self) -> int:
@@ -63,115 +76,148 @@ class Spread:
 
 
 class Moments:
-    """Streaming `Spread` of 1-D float blocks."""
+    """Streaming `Spread` of 1-D blocks of any real type."""
 
     def __init__(self) -> None:
         self._n = 0
-        self._n_finite = 0
-        self._min = math.inf
-        self._max = -math.inf
+        self._powers: Powers = _NONE
+        self._low = math.inf
+        self._high = -math.inf
         self._smallest = math.inf
-        self._mean = 0.0
-        self._squares = 0.0
         self._below = np.zeros(4, np.int64)
-        self._scratch = np.empty(0, np.float32)
+        self._scratch = np.empty((2, 0))
 
-    def update(self, batch: FloatArray) -> None:
-        """Take in a block; a small one is kindest to the caches."""
-        if batch.size == 0:
-            return
-        low, high = float(batch.min()), float(batch.max())
-        # NaN and infinity show in the extremes: no look at each element is needed.
-        if math.isfinite(low) and math.isfinite(high):
-            self._n += batch.size
-            self._update_finite(batch, low, high)
-        else:
-            finite = batch[np.isfinite(batch)]
-            self._n += batch.size - finite.size
-            self.update(finite)
+    def update(self, batch: Array) -> None:
+        """Take in a block."""
+        for start in range(0, batch.size, _STEP):
+            self._update(in_float(batch[start : start + _STEP]))
+
+    def add(
+        self,
+        n: int,
+        powers: Powers,
+        extremes: tuple[float, float, float],
+        below: Sequence[int],
+    ) -> None:
+        """Take in what a compiled pass found.
+
+        Args:
+            n: Elements, those that are not finite among them.
+            powers: Over the finite ones.
+            extremes: Smallest, largest, and smallest non-zero magnitude; infinity,
+                minus infinity and infinity where there is none.
+            below: Zeros, elements that float16 rounds to 0, to less than a normal
+                number, to infinity.
+        """
+        self._n += n
+        low, high, smallest = extremes
+        # Adding 0 turns -0 into 0.
+        self._low, self._high = min(self._low, low) + 0.0, max(self._high, high) + 0.0
+        self._smallest = min(self._smallest, smallest)
+        self._below += below
+        self._powers = combined(self._powers, powers)
 
     def merge(self, other: Self) -> None:
         """Take in all that `other` has seen."""
-        self._n += other._n
-        self._min = min(self._min, other._min)
-        self._max = max(self._max, other._max)
-        self._smallest = min(self._smallest, other._smallest)
-        self._below += other._below
-        self._add_moments(other._n_finite, other._mean, other._squares)
+        extremes = (other._low, other._high, other._smallest)
+        self.add(other._n, other._powers, extremes, other._below.tolist())
 
     def result(self) -> Spread:
         """The spread of all that was seen."""
-        some = self._n_finite > 0
-        zero, flushed, below_normal, overflow = (int(count) for count in self._below)
+        n_finite, mean, *_ = self._powers
+        some = n_finite > 0
+        zero, flushed, below_normal, overflow = self._below.tolist()
+        std, skewness, kurtosis = self._shape() if some else (None, None, None)
         return Spread(
             n=self._n,
-            n_nonfinite=self._n - self._n_finite,
-            min=self._min if some else None,
-            max=self._max if some else None,
+            n_nonfinite=self._n - int(n_finite),
+            min=self._low if some else None,
+            max=self._high if some else None,
             smallest_nonzero=None if math.isinf(self._smallest) else self._smallest,
-            mean=self._mean if some else None,
-            std=self._std() if some else None,
+            mean=mean if some else None,
+            std=std,
             n_zero=zero,
             n_fp16_zero=flushed - zero,
             n_fp16_subnormal=below_normal - flushed,
             n_fp16_overflow=overflow,
+            skewness=skewness,
+            kurtosis=kurtosis,
         )
 
-    def _std(self) -> float | None:
-        known = math.isfinite(self._squares)
-        return math.sqrt(self._squares / self._n_finite) if known else None
+    def _shape(self) -> tuple[float | None, float | None, float | None]:
+        """Standard deviation, skewness and kurtosis."""
+        n, mean, second, third, fourth = self._powers
+        if self._low == self._high:
+            return 0.0, None, None
+        std = math.sqrt(second / n) if math.isfinite(second) else None
+        # What is left of a spread this narrow is rounding.
+        if std is None or std <= 1e-15 * abs(mean):
+            return std, None, None
+        skewness = third / n / std / std / std
+        kurtosis = fourth / n / std / std / std / std - 3
+        known = math.isfinite(skewness) and math.isfinite(kurtosis)
+        return (std, skewness, kurtosis) if known else (std, None, None)
 
-    def _buffer(self, like: FloatArray) -> FloatArray:
-        if self._scratch.size < like.size or self._scratch.dtype != like.dtype:
-            self._scratch = np.empty(like.size, like.dtype)
-        return self._scratch[: like.size]
-
-    def _update_finite(self, finite: FloatArray, low: float, high: float) -> None:
-        self._min, self._max = min(self._min, low), max(self._max, high)
-        largest = max(-low, high)
-        self._count_magnitudes(finite, largest)
-        self._add_moments(*self._about_mean(finite, largest))
-
-    def _count_magnitudes(self, finite: FloatArray, largest: float) -> None:
-        magnitude = np.abs(finite, out=self._buffer(finite))
-        smallest = float(magnitude.min())
-        zero = flushed = below_normal = overflow = 0
-        # Most blocks hold nothing so small or so large: their extremes tell.
-        if smallest < FP16_NORMAL:
-            below_normal = int(np.count_nonzero(magnitude < FP16_NORMAL))
-        if smallest <= FP16_ZERO:
-            flushed = int(np.count_nonzero(magnitude <= FP16_ZERO))
-        if largest >= FP16_INFINITE:
-            overflow = int(np.count_nonzero(magnitude >= FP16_INFINITE))
-        if smallest == 0:
-            zero = int(np.count_nonzero(magnitude == 0))
-            magnitude[magnitude == 0] = np.inf
-            smallest = float(magnitude.min())
-        self._below += (zero, flushed, below_normal, overflow)
-        self._smallest = min(self._smallest, smallest)
-
-    def _about_mean(
-        self, finite: FloatArray, largest: float
-    ) -> tuple[int, float, float]:
-        """Count, mean, and sum of squared distances from it, of one block.
-
-        Squares are summed about the block's own mean: about 0, the digits of a
-        narrow distribution far from 0 would cancel.
-        """
-        if finite.dtype != np.float64 and not _SAFE[0] < largest < _SAFE[1]:
-            finite = finite.astype(np.float64)
-        mean = finite.mean()
-        centred = np.subtract(finite, mean, out=self._buffer(finite))
-        # Squares of float64 beyond 1e154 are infinite: `result` gives no std then.
-        with np.errstate(over="ignore"):
-            return finite.size, float(mean), float(np.dot(centred, centred))
-
-    def _add_moments(self, n: int, mean: float, squares: float) -> None:
-        """Pairwise update of Chan, Golub and LeVeque (1979)."""
-        total = self._n_finite + n
-        if total == 0:
+    def _update(self, block: FloatArray) -> None:
+        low, high = float(block.min()), float(block.max())
+        # NaN and infinity show in the extremes: no look at each element is needed.
+        if math.isfinite(low) and math.isfinite(high):
+            smallest, below = _magnitudes(block, max(-low, high))
+            powers = self._about_mean(block)
+            self.add(block.size, powers, (low, high, smallest), below)
             return
-        delta = mean - self._mean
-        self._mean += delta * (n / total)
-        self._squares += squares + delta * delta * (self._n_finite * n / total)
-        self._n_finite = total
+        finite = block[np.isfinite(block)]
+        self._n += block.size - finite.size
+        if finite.size:
+            self._update(finite)
+
+    def _about_mean(self, finite: FloatArray) -> Powers:
+        """Powers about the block's own mean.
+
+        About 0, the digits of a narrow distribution far from 0 would cancel.
+        """
+        if self._scratch.shape[1] < finite.size:
+            self._scratch = np.empty((2, finite.size))
+        centred, square = self._scratch[:, : finite.size]
+        centred[...] = finite
+        # float64 beyond 1e77 has an infinite fourth power: `result` tells so.
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            mean = float(centred.mean())
+            centred -= mean
+            np.multiply(centred, centred, out=square)
+            third, fourth = dot(square, centred), dot(square, square)
+            return float(finite.size), mean, float(square.sum()), third, fourth
+
+
+def in_float(block: Array) -> FloatArray:
+    """A block as float32 or float64, whichever holds its type; a view if it is one."""
+    if block.dtype in (np.float32, np.float64):
+        return block
+    narrow = block.dtype.itemsize <= 2
+    return block.astype(np.float32 if narrow else np.float64)
+
+
+def dot(a: FloatArray, b: FloatArray) -> float:
+    """Inner product of two vectors, the same whatever the number of threads."""
+    whole = a.size - a.size % _ROW
+    rows = a[:whole].reshape(-1, 1, _ROW) @ b[:whole].reshape(-1, _ROW, 1)
+    return float(rows.sum()) + float(a[whole:] @ b[whole:])
+
+
+def _magnitudes(finite: FloatArray, largest: float) -> tuple[float, list[int]]:
+    """Smallest non-zero magnitude, and the counts that `Moments.add` asks for."""
+    magnitude = np.abs(finite)
+    smallest = float(magnitude.min())
+    zero = flushed = below_normal = overflow = 0
+    # Most blocks hold nothing so small or so large: their extremes tell.
+    if smallest < FP16_NORMAL:
+        below_normal = int(np.count_nonzero(magnitude < FP16_NORMAL))
+    if smallest <= FP16_ZERO:
+        flushed = int(np.count_nonzero(magnitude <= FP16_ZERO))
+    if largest >= FP16_INFINITE:
+        overflow = int(np.count_nonzero(magnitude >= FP16_INFINITE))
+    if smallest == 0:
+        zero = int(np.count_nonzero(magnitude == 0))
+        magnitude[magnitude == 0] = np.inf
+        smallest = float(magnitude.min())
+    return smallest, [zero, flushed, below_normal, overflow]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.weights.layouts import squeezed
 from harness.weights.statistics import blocks
 
 if TYPE_CHECKING:
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
     from harness.core.protocols import FloatArray, WeightTensor
 
-# Scales and zero points are how a weight is stored, not a weight.
+# How a weight is stored, not a weight.
 _NOT_WEIGHTS = frozenset({"scale", "zero_point"})
 _SAMPLE = 1024
+_LARGEST = 1e60
+# The last part of a name: what the tensor is in its layer.
+_LAST_PART = re.compile(r"[/.:](?:[^/.:]*)$")
 # What quantizers, float16 converters and TensorFlow put behind a weight's name.
 _SUFFIX = re.compile(
     r"(_quantized|_DequantizeLinear|_dequantized|_QuantizeLinear|_output|_fp16"
@@ -59,7 +63,25 @@ class Sketch:
     @property
     def squeezed(self) -> tuple[int, ...]:
         """Shape without the axes of length 1."""
-        return tuple(n for n in self.tensor.shape if n != 1)
+        return squeezed(self.tensor.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.tensor.shape)
+
+    @property
+    def group(self) -> str:
+        """Shared with the other tensors of its layer: node, or the name's front."""
+        return self.tensor.node or _LAST_PART.sub("", self.stem)
+
+    def beside(self, other: Sketch) -> bool:
+        """Whether both are of one layer, by their node or the front of their name."""
+        mine, theirs = self.tensor.node, other.tensor.node
+        if mine is not None and mine == theirs:
+            return True
+        front = _LAST_PART.sub("", self.stem)
+        return front != self.stem and front == _LAST_PART.sub("", other.stem)
 
 
 def sketches(tensors: Iterable[WeightTensor]) -> list[Sketch]:
@@ -69,7 +91,7 @@ def sketches(tensors: Iterable[WeightTensor]) -> list[Sketch]:
     empty tensors are left out.
     """
     weights = [t for t in tensors if t.role not in _NOT_WEIGHTS and _worthy(t)]
-    return [_sketch(tensor, index) for index, tensor in enumerate(weights)]
+    return [sketch(tensor, index) for index, tensor in enumerate(weights)]
 
 
 def stem(name: str) -> str:
@@ -84,15 +106,16 @@ def _worthy(tensor: WeightTensor) -> bool:
     return n > 1 or (n == 1 and tensor.role != "constant")
 
 
-def _sketch(tensor: WeightTensor, index: int) -> Sketch:
+def sketch(tensor: WeightTensor, index: int) -> Sketch:
+    """Read a tensor once, for all of its fingerprints."""
     values = tensor.load()
     ordered = hashlib.blake2b(digest_size=16)
-    multiset = 0
+    multiset, low, high = 0, math.inf, -math.inf
     for block in blocks(values):
         bits = _canonical_bits(block)
         ordered.update(bits.data)
         multiset += int(_mixed(bits).sum())
-    low, high = float(values.min()), float(values.max())
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
     return Sketch(
         tensor=tensor,
         index=index,
@@ -101,7 +124,7 @@ def _sketch(tensor: WeightTensor, index: int) -> Sketch:
         multiset=multiset % (1 << 64),
         constant=low == high,
         zero=low == high == 0,
-        sample=_sample(values),
+        sample=sample(values),
     )
 
 
@@ -122,13 +145,20 @@ def _mixed(bits: NDArray[np.uint32]) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _sample(values: FloatArray) -> FloatArray:
+def sample(values: FloatArray) -> FloatArray:
     """At most 1024 elements on a grid, as float64, without axes of length 1."""
     whole = values.reshape([n for n in values.shape if n != 1])
     per_axis = int(_SAMPLE ** (1 / max(whole.ndim, 1)))
     if whole.size > _SAMPLE:
         grid = (np.linspace(0, n - 1, min(n, per_axis)) for n in whole.shape)
         whole = whole[np.ix_(*(places.astype(np.intp) for places in grid))]
+    return tame(whole)
+
+
+def tame(values: FloatArray) -> FloatArray:
+    """As float64, 0 for NaN, and no number so large that its square is infinite."""
     # Widening a signalling NaN is "invalid".
     with np.errstate(invalid="ignore"):
-        return np.nan_to_num(whole.astype(np.float64))
+        wide = np.nan_to_num(values.astype(np.float64))
+        limited: FloatArray = np.clip(wide, -_LARGEST, _LARGEST)
+    return limited

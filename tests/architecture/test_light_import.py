@@ -7,6 +7,7 @@ import sys
 import pytest
 
 HEAVY = {
+    *("PIL", "fsspec", "pyarrow"),
     *("click", "filelock", "google", "jinja2", "numpy", "onnx", "onnxruntime"),
     *("pandas", "scipy", "sklearn", "tensorflow", "torch"),
 }

@@ -160,7 +160,7 @@ def test_paper_has_no_outline_and_keeps_the_colours(show):
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("name", ["failing", "hostile", "many_classes"])
+@pytest.mark.parametrize("name", ["failing", "hostile", "many_classes", "slipped"])
 @pytest.mark.parametrize("width", [390, 768, 1280])
 def test_the_page_never_scrolls_sideways(show, name, width):
     page = show(name, viewport={"width": width, "height": 844})

@@ -69,6 +69,19 @@ def classifier(
     )
 
 
+def rounded(by: float) -> onnx.ModelProto:
+    """The classifier, with logits that lose digits: ``by`` is added and taken off."""
+    model = classifier()
+    graph = model.graph
+    softmax = graph.node.pop()
+    graph.initializer.append(numpy_helper.from_array(np.float32([by]), "by"))
+    graph.node.append(helper.make_node("Add", ["logits", "by"], ["raised"], "raise"))
+    graph.node.append(helper.make_node("Sub", ["raised", "by"], ["lowered"], "lower"))
+    softmax.input[0] = "lowered"
+    graph.node.append(softmax)
+    return model
+
+
 def samples() -> dict[str, np.ndarray]:
     """60 samples, 20 a class, that the classifier gets right by a wide margin."""
     rng = np.random.default_rng(0)
@@ -194,6 +207,7 @@ def small() -> SimpleNamespace:
     """How small models and data are made, and what reports a run writes."""
     return SimpleNamespace(
         classifier=classifier,
+        rounded=rounded,
         weights=weights,
         samples=samples,
         invoke=invoke,

@@ -120,6 +120,12 @@ class TestRegressed:
         assert finding.proof.error_after < 1e-5
         assert finding.proof.error_removed > 0.999
 
+    def test_the_profile_says_where_the_padding_error_starts(self, regressed):
+        profile = regressed.variant("torch-symmetric-padding").profile
+        guilty = [step for step in profile.steps if step.guilty]
+        assert guilty[0].candidate_node == "conv2"
+        assert regressed.variant("torch").profile is None
+
     def test_flatten_order_is_a_permutation(self, regressed):
         name = "torch-flatten-order"
         assert "top1_agreement" in failed_checks(regressed.variant(name))

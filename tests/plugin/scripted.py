@@ -22,7 +22,8 @@ from harness.core.results import (
     VariantResult,
     Where,
 )
-from harness.suite import load_suite
+from harness.core.waivers import WaiverUse
+from harness.suite import load_suite, load_waivers
 
 SUITE = """\
 [suite]
@@ -57,7 +58,7 @@ def variant_text(name="int8", kind="quantized", **options):
     return VARIANT.format(name=name, kind=kind, options=pairs)
 
 
-def planned_checks(suite, variant):
+def planned_checks(suite, variant, *, baseline=False):
     return tuple(name for name in CHECK_NAMES if name in variant.options)
 
 
@@ -84,6 +85,7 @@ def evaluate(suite, options=None, progress=None):
         verdict=next((word for word in order if word in verdicts), "error"),
         variants=variants,
         findings=tuple(FINDING(v.name) for v in variants if v.verdict == "failed"),
+        waivers=_uses(suite),
     )
 
 
@@ -111,7 +113,14 @@ def _result(suite, variant):
     said = variant.options
     status = said.get("status", "ran")
     names = [n for n in planned_checks(suite, variant) if status == "ran"]
-    checks = tuple(_check(n, said[n]) for n in names if said[n] != "unasked")
+    waived = {
+        w.check: f"{w.why} ({w.who}, until {w.until})" for w in load_waivers(suite)
+    }
+    checks = tuple(
+        replace(_check(n, said[n]), waived=(waived[n],) if n in waived else ())
+        for n in names
+        if said[n] != "unasked"
+    )
     states = {check.status for check in checks}
     order = ("failed", "error", "undecided", "passed")
     verdict = next((word for word in order if word in states), None)
@@ -131,6 +140,15 @@ def _result(suite, variant):
         seconds_per_sample=None,
         checks=checks,
         skipped_checks={n: "no labels" for n in names if said[n] == "unasked"},
+    )
+
+
+def _uses(suite):
+    """Every waiver is used until it expires; 2030 is the day of the script."""
+    waivers = load_waivers(suite)
+    return tuple(
+        WaiverUse(waiver, "used" if waiver.until > "2030-01-01" else "expired")
+        for waiver in waivers
     )
 
 

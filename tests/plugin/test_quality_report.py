@@ -10,7 +10,11 @@ def files(folder):
 def test_html_and_json_land_in_reports_under_the_root(project, pytester):
     project(project.variant(accuracy="passed"), name="Digits CNN")
     result = pytester.runpytest("golden")
-    assert files(pytester.path / "reports") == ["digits-cnn.html", "digits-cnn.json"]
+    assert files(pytester.path / "reports") == [
+        "digits-cnn.html",
+        "digits-cnn.json",
+        "history.sqlite",
+    ]
     result.stdout.fnmatch_lines(["report: reports/digits-cnn.html"])
     saved = json.loads((pytester.path / "reports/digits-cnn.json").read_text())
     assert saved["verdict"] == "passed"
@@ -20,7 +24,11 @@ def test_the_option_names_the_folder_from_where_the_user_stands(project, pyteste
     project(project.variant(accuracy="passed"))
     pytester.makeini("[pytest]\nquality_report = elsewhere\n")
     pytester.runpytest("--quality-report=out/here")
-    assert files(pytester.path / "out/here") == ["digits.html", "digits.json"]
+    assert files(pytester.path / "out/here") == [
+        "digits.html",
+        "digits.json",
+        "history.sqlite",
+    ]
     assert not (pytester.path / "elsewhere").exists()
 
 
@@ -29,7 +37,11 @@ def test_the_ini_key_names_the_folder_from_the_root(project, pytester, monkeypat
     pytester.makeini("[pytest]\nquality_report = elsewhere\n")
     monkeypatch.chdir(pytester.path / "golden")
     pytester.runpytest()
-    assert files(pytester.path / "elsewhere") == ["digits.html", "digits.json"]
+    assert files(pytester.path / "elsewhere") == [
+        "digits.html",
+        "digits.json",
+        "history.sqlite",
+    ]
 
 
 def test_two_suites_of_one_name_keep_a_report_each(project, pytester):
@@ -42,6 +54,7 @@ def test_two_suites_of_one_name_keep_a_report_each(project, pytester):
         "digits-2.json",
         "digits.html",
         "digits.json",
+        "history.sqlite",
     ]
     assert json.loads((reports / "digits-2.json").read_text())["verdict"] == "failed"
 

@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.comparison.confusion import ConfusionMatrix
+from harness.comparison.decided import DecisionCounts
 from harness.comparison.flips import FlipLog
-from harness.comparison.intervals import mcnemar_two_sided
-from harness.comparison.tasks.per_class import class_comparisons
 from harness.core.errors import ComparisonError
-from harness.core.results import Confusion, LabelComparison
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.core.protocols import Array, Arrays, FloatArray, IntArray
+    from harness.core.results import LabelComparison
 
-# Two dense matrices of 1,000 classes would be most of a report, and no picture.
-MAX_CONFUSION_CLASSES = 256
 _SCORE_NAME = re.compile("prob|score|logit|softmax", re.IGNORECASE)
 
 
@@ -37,15 +33,7 @@ class LabelMetric:
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self._names = tuple(class_names)
-        n_classes = len(self._names)
-        self._n = self._n_flipped = 0
-        self._n_labelled = 0
-        self._before, self._after = (
-            ConfusionMatrix(n_classes),
-            ConfusionMatrix(n_classes),
-        )
-        self._regressed: IntArray = np.zeros(n_classes, dtype=np.int64)
-        self._improved: IntArray = np.zeros(n_classes, dtype=np.int64)
+        self._counts = DecisionCounts(self._names)
         self._flips = FlipLog(self._names)
 
     def update(
@@ -55,6 +43,7 @@ class LabelMetric:
         labels: IntArray | None,
         rows: slice,
         sample_ids: Array | None = None,
+        groups: Array | None = None,
     ) -> None:
         """Take in the scores of some samples.
 
@@ -64,6 +53,7 @@ class LabelMetric:
             labels: Class indices, shape (n,).
             rows: Which golden samples these are.
             sample_ids: Their names, shape (n,).
+            groups: What depends on each other has one of these, shape (n,).
 
         Raises:
             ComparisonError: Scores do not have one column a class, or a label is
@@ -72,69 +62,25 @@ class LabelMetric:
         self._check(reference, candidate, labels, rows)
         old, new = decisions(reference), decisions(candidate)
         moved = np.flatnonzero(old != new)
-        self._n += len(old)
-        self._n_flipped += len(moved)
-        if labels is not None:
-            self._n_labelled += len(labels)
-            self._before.update(labels, old)
-            self._after.update(labels, new)
-            true = labels[moved]
-            np.add.at(self._regressed, true[old[moved] == true], 1)
-            np.add.at(self._improved, true[new[moved] == true], 1)
+        margins = _margins(reference[moved], old[moved], new[moved])
+        self._counts.update(old, new, labels, margins, groups)
         if moved.size:
             self._flips.update(
                 rows.start + moved,
-                _margins(reference[moved], old[moved], new[moved]),
+                margins,
                 (old[moved], new[moved], None if labels is None else labels[moved]),
                 None if sample_ids is None else sample_ids[moved],
             )
 
     def merge(self, other: LabelMetric) -> None:
         """Take in all that another metric of the same classes has seen."""
-        self._n += other._n
-        self._n_flipped += other._n_flipped
-        self._n_labelled += other._n_labelled
-        self._before.merge(other._before)
-        self._after.merge(other._after)
-        self._regressed += other._regressed
-        self._improved += other._improved
+        self._counts.merge(other._counts)
         self._flips.merge(other._flips)
 
     def result(self) -> LabelComparison | None:
         """The comparison over all that was seen; None when that is nothing."""
-        if self._n == 0:
-            return None
-        unlabelled = LabelComparison(
-            n=self._n,
-            accuracy_reference=None,
-            accuracy=None,
-            top1_agreement=1 - self._n_flipped / self._n,
-            n_regressed=None,
-            n_improved=None,
-            n_flipped=self._n_flipped,
-            flips=self._flips.result(),
-        )
-        return self._with_truth(unlabelled) if self._n_labelled else unlabelled
-
-    def _with_truth(self, comparison: LabelComparison) -> LabelComparison:
-        lost, won = int(self._regressed.sum()), int(self._improved.sum())
-        return replace(
-            comparison,
-            accuracy_reference=int(self._before.matrix.trace()) / self._n_labelled,
-            accuracy=int(self._after.matrix.trace()) / self._n_labelled,
-            n_regressed=lost,
-            n_improved=won,
-            p_value=mcnemar_two_sided(lost, won),
-            per_class=class_comparisons(
-                self._names, self._before, self._after, self._regressed, self._improved
-            ),
-            confusion=self._confusion(),
-        )
-
-    def _confusion(self) -> Confusion | None:
-        if len(self._names) > MAX_CONFUSION_CLASSES:
-            return None
-        return Confusion(self._names, _rows(self._before), _rows(self._after))
+        found = self._counts.result()
+        return None if found is None else replace(found, flips=self._flips.result())
 
     def _check(
         self, reference: Array, candidate: Array, labels: IntArray | None, rows: slice
@@ -213,7 +159,3 @@ def _margins(scores: FloatArray, old: IntArray, new: IntArray) -> FloatArray:
     margins[old == none] = 0.0
     finite: FloatArray = np.nan_to_num(margins)
     return finite
-
-
-def _rows(matrix: ConfusionMatrix) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(row) for row in matrix.matrix.tolist())

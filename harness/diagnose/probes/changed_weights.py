@@ -7,22 +7,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.core.results import Where
-from harness.diagnose.catalogue import WEIGHTS
+from harness.diagnose.case import say
+from harness.diagnose.cause import Cause, CauseProbe, Needs
 from harness.diagnose.differences import OtherWeights
-from harness.diagnose.edits import Edit, together
-from harness.diagnose.lead import Lead, Statement, lead
+from harness.diagnose.edits import set_attribute
+from harness.diagnose.recurrent import recurrent_pairs, recurrent_restored
 from harness.diagnose.restore import parameter_place, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from harness.core.protocols import FloatArray
-    from harness.diagnose.context import Context
+    from harness.diagnose.case import Case
+    from harness.diagnose.cause import Suspect
+    from harness.diagnose.recurrent import RecurrentPair
     from harness.graphs.model import Node
+
+CAUSE = Cause(
+    code="WGT001",
+    slug="weights.changed",
+    line="weights are not the reference's, beyond rounding",
+    hint="convert from the same checkpoint, and look for a step that retouches or "
+    "rounds weights in between",
+    rank=80,
+)
 
 # More levels than an 8-bit code has are no rounding to few levels.
 _MOST_LEVELS = 256
+_TABLES = {
+    "LinearClassifier": ("coefficients", "intercepts"),
+    "LinearRegressor": ("coefficients", "intercepts"),
+    "SVMClassifier": ("coefficients", "support_vectors", "rho"),
+    "SVMRegressor": ("coefficients", "support_vectors", "rho"),
+    "TreeEnsembleClassifier": ("class_weights", "nodes_values"),
+    "TreeEnsembleRegressor": ("target_weights", "nodes_values"),
+    "Scaler": ("offset", "scale"),
+}
 # Up to so many elements or channels are listed one by one.
 _LISTED = 4
 
@@ -73,21 +93,53 @@ class _Change:
         return count if few else None
 
 
-class ChangedWeights:
-    """Reports what no other cause explains of a layer's numbers."""
+def look(case: Case) -> Iterator[Suspect]:
+    """A suspect for each parameter; those that were rounded alike are one."""
+    for found in case.differences:
+        if isinstance(found, OtherWeights):
+            yield _suspect(case, _change(found))
+    for pair in recurrent_pairs(case):
+        yield from _recurrent(case, pair)
+    for nodes in case.pairs_of(*_TABLES):
+        yield from _table(case, nodes)
 
-    cause = WEIGHTS.slug
 
-    def run(self, context: Context) -> Iterator[Lead]:
-        """A lead for each parameter; those that were rounded alike are one."""
-        found = [d for d in context.differences if isinstance(d, OtherWeights)]
-        changes = [_change(difference) for difference in found]
-        rounded = [change for change in changes if change.levels]
-        if rounded:
-            yield _lead(context, sorted(rounded, key=lambda c: c.sqnr_db))
-        for change in changes:
-            if not change.levels:
-                yield _lead(context, [change])
+def _table(case: Case, nodes: tuple[Node, Node]) -> Iterator[Suspect]:
+    """Models of tables keep their weights in attributes."""
+    theirs = nodes[1]
+    for name in _TABLES[theirs.op_type]:
+        mine, other = (np.array(n.attributes.get(name, ()), float) for n in nodes)
+        if mine.shape != other.shape or np.allclose(mine, other, 1e-6, 1e-12):
+            continue
+        count = int((~np.isclose(mine, other, 1e-6, 1e-12)).sum())
+        said = say(
+            f"{theirs.op_type} '{theirs.label}': {count} of {mine.size} {name} differ",
+            f"{name} as trained",
+            f"other {name}",
+        )
+        change = set_attribute(theirs.key, name, mine.tolist())
+        edit = f"put the reference's {name} into '{theirs.label}'", change
+        yield case.suspect(CAUSE, nodes, said, edit, tensor=name)
+
+
+def _recurrent(case: Case, pair: RecurrentPair) -> Iterator[Suspect]:
+    """One suspect a recurrent layer, whatever of it differs."""
+    parts = [part for part in pair.mine if not pair.same(part)]
+    if not parts:
+        return
+    theirs = pair.nodes[1]
+    named = " and ".join(
+        f"{part} weights" if part != "bias" else part for part in parts
+    )
+    said = say(
+        f"{theirs.op_type} '{theirs.label}': {named} differ from the reference's",
+        "the weights as trained",
+        f"other {named}",
+    )
+    text = f"put the reference's values into '{theirs.label}'"
+    edit = text, recurrent_restored(pair, *parts)
+    place = theirs.input(("input", "state", "bias").index(parts[0]) + 1)
+    yield case.suspect(CAUSE, pair.nodes, said, edit, tensor=place)
 
 
 def _change(found: OtherWeights) -> _Change:
@@ -101,29 +153,25 @@ def _change(found: OtherWeights) -> _Change:
     return _Change(found, node, tensor, mine.values, other.values, differs)
 
 
-def _lead(context: Context, changes: Sequence[_Change]) -> Lead:
-    worst = changes[0]
-    node = worst.node
-    ours, theirs = parameter_place(worst.found.reference, worst.found.part)
-    said = Statement(
-        f"{node.op_type} '{node.label}': {worst.found.part} '{worst.tensor}' "
-        f"{_pattern(context, worst)}{_others(changes)}",
+def _suspect(case: Case, change: _Change) -> Suspect:
+    node, found = change.node, change.found
+    ours, theirs = parameter_place(found.reference, found.part)
+    said = say(
+        f"{node.op_type} '{node.label}': {found.part} '{change.tensor}' "
+        f"{_pattern(case, change)}",
         f"the values of '{theirs}'",
-        f"values {worst.distance}",
+        f"values {change.distance}",
     )
-    where = Where(node.label, ours.label, node.op_type, worst.tensor)
-    return lead(context, WEIGHTS, where, said, _edit(context, changes), node.order)
+    assert case.candidate is not None
+    step = restore(case.candidate, found.candidate, found.reference, found.part)
+    text = f"put the reference's values into '{change.tensor}'"
+    edit = None if step is None else (text, step)
+    group = ("rounded",) if change.levels else None
+    nodes = ours, node
+    return case.suspect(CAUSE, nodes, said, edit, tensor=change.tensor, group=group)
 
 
-def _others(changes: Sequence[_Change]) -> str:
-    names = ", ".join(f"'{change.tensor}'" for change in changes[1 : _LISTED + 1])
-    more = len(changes) - 1 - _LISTED
-    if not names:
-        return ""
-    return f"; likewise {names}" + (f" and {more} more" if more > 0 else "")
-
-
-def _pattern(context: Context, change: _Change) -> str:
+def _pattern(case: Case, change: _Change) -> str:
     if change.levels:
         bits = int(np.ceil(np.log2(change.levels)))
         return f"is rounded to {change.levels} levels ({bits} bits), {change.distance}"
@@ -131,13 +179,13 @@ def _pattern(context: Context, change: _Change) -> str:
     if len(channels) > _LISTED:
         share = 100 * float(change.differs.mean())
         return f"differs in {share:.3g} % of its elements, {change.distance}"
-    return "differs " + ", ".join(_channel(context, change, int(i)) for i in channels)
+    return "differs " + ", ".join(_channel(case, change, int(i)) for i in channels)
 
 
-def _channel(context: Context, change: _Change, channel: int) -> str:
-    names = context.class_names
+def _channel(case: Case, change: _Change, channel: int) -> str:
+    names = case.class_names
     place = f"in channel {channel}"
-    if names and _is_last(context, change) and len(names) == len(change.reference):
+    if names and _is_last(case, change) and len(names) == len(change.reference):
         place = f"for class '{names[channel]}'"
     mine, other = change.reference[channel], change.candidate[channel]
     if mine.ndim:
@@ -146,21 +194,18 @@ def _channel(context: Context, change: _Change, channel: int) -> str:
     return f"{place} ({other:.4g}; the reference has {mine:.4g})"
 
 
-def _is_last(context: Context, change: _Change) -> bool:
-    assert context.alignment is not None
-    last = max(pair.candidate.node.order for pair in context.alignment.layers)
-    return change.found.candidate.node.order == last
+def _is_last(case: Case, change: _Change) -> bool:
+    """Whether the layer's channels are the columns of an output."""
+    graph = case.candidate
+    assert graph is not None
+    name = change.found.candidate.node.key
+    while name not in graph.outputs:
+        after = graph.only_consumer(name)
+        shape = graph.static_shape(after.key) if after is not None else None
+        if after is None or shape is None or shape[-1] != len(change.reference):
+            return False
+        name = after.key
+    return True
 
 
-def _edit(context: Context, changes: Sequence[_Change]) -> Edit | None:
-    assert context.candidate is not None
-    made = []
-    for change in changes:
-        found = change.found
-        step = restore(context.candidate, found.candidate, found.reference, found.part)
-        if step is None:
-            return None
-        made.append(step)
-    more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
-    text = f"put the reference's values into '{changes[0].tensor}'{more}"
-    return Edit(text, together(made))
+PROBE = CauseProbe(CAUSE, look, Needs(evidence=False))

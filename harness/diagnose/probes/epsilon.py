@@ -6,66 +6,51 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.core.results import Where
-from harness.diagnose.catalogue import EPSILON
-from harness.diagnose.edits import Edit, set_attribute, together
+from harness.diagnose.case import say
+from harness.diagnose.cause import Cause, CauseProbe, Needs
+from harness.diagnose.edits import set_attribute
 from harness.diagnose.epsilon import OtherEpsilon
-from harness.diagnose.lead import Lead, Statement, lead
+from harness.diagnose.placed_epsilon import epsilons
 from harness.diagnose.restore import restore
-from harness.graphs.affine import EPSILON_DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from harness.diagnose.context import Context
+    from harness.diagnose.case import Case
+    from harness.diagnose.cause import Suspect
     from harness.diagnose.edits import Change
     from harness.graphs.layers import Layer
     from harness.graphs.model import Node
 
-_NORMS = frozenset(
-    {
-        *("InstanceNormalization", "LayerNormalization", "GroupNormalization"),
-        "RMSNormalization",
-    }
+CAUSE = Cause(
+    code="NRM001",
+    slug="norm.epsilon",
+    line="a normalization adds another epsilon to the variance",
+    hint="pass the original's epsilon where the layer is rebuilt (Keras: 1e-3, PyTorch "
+    "and ONNX: 1e-5 unless told otherwise)",
+    rank=20,
 )
+_ROUNDING = 1e-3
 
 
-class Epsilon:
+def look(case: Case) -> Iterator[Suspect]:
     """Compares epsilons, read from attributes or solved for from folded gains."""
-
-    cause = EPSILON.slug
-
-    def run(self, context: Context) -> Iterator[Lead]:
-        """A lead for each pair of epsilons, over all nodes that have this pair."""
-        groups: dict[tuple[float | None, float | None], list[OtherEpsilon]] = {}
-        for found in context.differences:
-            if isinstance(found, OtherEpsilon):
-                pair = (found.reference_epsilon, found.candidate_epsilon)
-                groups.setdefault(pair, []).append(found)
-        # What is folded on both sides names no epsilon: it joins the only one named.
-        if len(groups) == 2 and (None, None) in groups:
-            folded = groups.pop((None, None))
-            next(iter(groups.values())).extend(folded)
-        for members in groups.values():
-            yield _lead(context, members)
-        yield from _attributes(context)
+    for found in case.differences:
+        if isinstance(found, OtherEpsilon):
+            yield _suspect(case, found)
+    yield from _placed(case)
 
 
-def _lead(context: Context, members: Sequence[OtherEpsilon]) -> Lead:
-    first = members[0]
-    node = _norm_node(first.candidate)
-    ours = _norm_node(first.reference)
-    mine, other = first.reference_epsilon, first.candidate_epsilon
-    explanation = f"{node.op_type} '{node.label}' {_said(first)}"
-    if len(members) > 1:
-        explanation += f"; so do {len(members) - 1} more normalizations"
-    said = Statement(
-        explanation,
+def _suspect(case: Case, found: OtherEpsilon) -> Suspect:
+    nodes = _norm_node(found.reference), _norm_node(found.candidate)
+    mine, other = found.reference_epsilon, found.candidate_epsilon
+    said = say(
+        f"{nodes[1].op_type} '{nodes[1].label}' {_said(found)}",
         f"epsilon {mine:g}" if mine else "another epsilon, folded into the weights",
         f"epsilon {other:g}" if other else "an epsilon folded into the weights",
     )
-    where = Where(node.label, ours.label, node.op_type)
-    return lead(context, EPSILON, where, said, _edit(context, members), node.order)
+    edit = _edit(case, found)
+    return case.suspect(CAUSE, nodes, said, edit, tensor="", group=(mine, other))
 
 
 def _said(found: OtherEpsilon) -> str:
@@ -78,27 +63,15 @@ def _said(found: OtherEpsilon) -> str:
     return f"uses epsilon {other:g}; the reference uses {mine:g}; {gains}"
 
 
-def _edit(context: Context, members: Sequence[OtherEpsilon]) -> Edit | None:
-    changes = [_change(context, found) for found in members]
-    made = [change for change in changes if change is not None]
-    if len(made) < len(changes):
-        return None
-    mine, norm = members[0].reference_epsilon, members[0].candidate.norm
-    place = f"'{_norm_node(members[0].candidate).label}'"
-    if len(members) > 1:
-        place += f" and {len(members) - 1} more"
-    text = f"put the reference's gains into {place}"
-    if norm is not None and mine is not None:
-        text = f"set epsilon of {place} to {mine:g}"
-    return Edit(text, together(made))
-
-
-def _change(context: Context, found: OtherEpsilon) -> Change | None:
-    mine = found.reference_epsilon
+def _edit(case: Case, found: OtherEpsilon) -> tuple[str, Change] | None:
+    mine, node = found.reference_epsilon, _norm_node(found.candidate)
     if found.candidate.norm is not None and mine is not None:
-        return set_attribute(_norm_node(found.candidate).key, "epsilon", mine)
-    assert context.candidate is not None
-    return restore(context.candidate, found.candidate, found.reference)
+        text = f"set epsilon of '{node.label}' to {mine:g}"
+        return text, set_attribute(node.key, "epsilon", mine)
+    assert case.candidate is not None
+    change = restore(case.candidate, found.candidate, found.reference)
+    text = f"put the reference's gains into '{node.label}'"
+    return None if change is None else (text, change)
 
 
 def _norm_node(layer: Layer) -> Node:
@@ -106,22 +79,30 @@ def _norm_node(layer: Layer) -> Node:
     return next((s.node for s in layer.steps if s.norm is not None), layer.node)
 
 
-def _attributes(context: Context) -> Iterator[Lead]:
-    """Norms over each sample: their statistics are not in the file, only epsilon."""
-    for ours, theirs in context.alignment.nodes if context.alignment else ():
-        mine = float(ours.attributes.get("epsilon", EPSILON_DEFAULT))
-        other = float(theirs.attributes.get("epsilon", EPSILON_DEFAULT))
-        if theirs.op_type not in _NORMS or mine == other:
+def _placed(case: Case) -> Iterator[Suspect]:
+    """Norms over each sample: their statistics are not in the file, only epsilon.
+
+    One side may have the operator and the other spell it out.
+    """
+    assert case.reference is not None
+    assert case.candidate is not None
+    mine = list(epsilons(case.reference, case.nodes_of("reference")))
+    other = list(epsilons(case.candidate, case.nodes_of("candidate")))
+    if len(mine) != len(other):
+        return
+    for ours, theirs in zip(mine, other, strict=True):
+        if abs(ours.value - theirs.value) <= _ROUNDING * ours.value:
             continue
-        said = Statement(
-            f"{theirs.op_type} '{theirs.label}' uses epsilon {other:g}; the reference "
-            f"uses {mine:g}",
-            f"epsilon {mine:g}",
-            f"epsilon {other:g}",
+        label = theirs.node.label
+        said = say(
+            f"{theirs.node.op_type} '{label}' uses epsilon {theirs.value:g}; the "
+            f"reference uses {ours.value:g}",
+            f"epsilon {ours.value:g}",
+            f"epsilon {theirs.value:g}",
         )
-        where = Where(theirs.label, ours.label, theirs.op_type)
-        edit = Edit(
-            f"set epsilon of '{theirs.label}' to {mine:g}",
-            set_attribute(theirs.key, "epsilon", mine),
-        )
-        yield lead(context, EPSILON, where, said, edit, theirs.order)
+        edit = f"set epsilon of '{label}' to {ours.value:g}", theirs.set_to(ours.value)
+        nodes, group = (ours.node, theirs.node), (ours.value, theirs.value)
+        yield case.suspect(CAUSE, nodes, said, edit, tensor="", group=group)
+
+
+PROBE = CauseProbe(CAUSE, look, Needs(evidence=False))

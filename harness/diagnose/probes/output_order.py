@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from harness.comparison import distance
-from harness.core.results import Where
-from harness.diagnose.catalogue import OUTPUTS
-from harness.diagnose.edits import Edit, permute_columns
-from harness.diagnose.lead import Lead, Statement, lead
-from harness.diagnose.prove import PROVEN, prove
+from harness.diagnose.case import say
+from harness.diagnose.cause import Cause, CauseProbe, Edit, Needs, Suspect
+from harness.diagnose.edits import permute_axis
+from harness.diagnose.exchanged import exchange, exchanged_outputs
+from harness.diagnose.prove import PROVEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.core.protocols import FloatArray, IntArray
-    from harness.core.results import Proof
-    from harness.diagnose.context import Context
+    from harness.diagnose.case import Case
 
+CAUSE = Cause(
+    code="OUT001",
+    slug="outputs.order",
+    line="output columns, the classes, stand in another order",
+    hint="use the label map that the model was trained with, and check the order of "
+    "classes where the last layer is written",
+    rank=10,
+)
 # The assignment is cubic in the number of columns.
 _MOST_COLUMNS = 2048
 _NAMED = 6
 
 
-class OutputOrder:
-    """Assigns the candidate's columns to the reference's by their values."""
-
-    cause = OUTPUTS.slug
-
-    def run(self, context: Context) -> Iterator[Lead]:
-        """A lead for each output whose columns fit better in another order."""
-        for name in sorted(context.reference_outputs.keys()):
-            mine = context.reference_outputs[name]
-            other = context.candidate_outputs.get(name)
-            if other is None or not _is_table(mine) or mine.shape != other.shape:
-                continue
-            if not (np.isfinite(mine).all() and np.isfinite(other).all()):
-                continue
-            order = column_order(mine, other)
-            if order is not None:
-                yield _lead(context, name, order)
+def look(case: Case) -> Iterator[Suspect]:
+    """A suspect for each output whose columns fit better in another order."""
+    moved = exchanged_outputs(case)
+    if moved is not None:
+        yield _exchanged(case, moved)
+        return
+    for name in sorted(case.reference_outputs.keys()):
+        mine = case.reference_outputs[name]
+        other = case.candidate_outputs.get(name)
+        if other is None or not _is_table(mine) or mine.shape != other.shape:
+            continue
+        if not (np.isfinite(mine).all() and np.isfinite(other).all()):
+            continue
+        order = column_order(mine, other)
+        if order is not None:
+            yield _suspect(case, name, order)
 
 
 def column_order(reference: FloatArray, candidate: FloatArray) -> IntArray | None:
@@ -102,37 +106,21 @@ def _cycles(order: IntArray) -> list[list[int]]:
     return cycles
 
 
-def _lead(context: Context, name: str, order: IntArray) -> Lead:
-    told = [_told(context, cycle) for cycle in _cycles(order)]
+def _suspect(case: Case, name: str, order: IntArray) -> Suspect:
+    told = [_told(case, cycle) for cycle in _cycles(order)]
     more = f", and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
     trade = "; ".join(told[:_NAMED]) + more
-    said = Statement(
-        f"output '{name}': {trade}", "the order that the classes have", trade
-    )
-    output = _output_name(context, name)
-    node = context.candidate.producer(output) if context.candidate and output else None
-    where = Where(tensor=output or name)
-    if node is not None:
-        where = Where(node.label, None, node.op_type, output)
+    said = say(f"output '{name}': {trade}", "the order that the classes have", trade)
+    output = _output_name(case, name)
+    node = case.candidate.producer(output) if case.candidate and output else None
     text = f"reorder the columns of '{output or name}'"
-    edit = Edit(text, permute_columns(output, order)) if output else None
-    found = lead(context, OUTPUTS, where, said, edit, node.order if node else 0)
-    return replace(found, proof=_proof(context, text, name, order))
+    edit = Edit(text, permute_axis(output, order, 1)) if output else None
+    explained = {**case.candidate_outputs, name: case.candidate_outputs[name][:, order]}
+    return Suspect(CAUSE, node, None, output or name, said, edit, explained=explained)
 
 
-def _proof(context: Context, text: str, name: str, order: IntArray) -> Proof:
-    """What the order explains, from the outputs that are there already."""
-    was = context.candidate_outputs
-    now = {**was, name: was[name][:, order]}
-    before, after = (
-        distance(context.reference_outputs, outputs, context.class_names)
-        for outputs in (was, now)
-    )
-    return prove(text, before, after)
-
-
-def _told(context: Context, cycle: list[int]) -> str:
-    names = context.class_names
+def _told(case: Case, cycle: list[int]) -> str:
+    names = case.class_names
     shown = [f"'{names[i]}'" if names and i < len(names) else str(i) for i in cycle]
     noun = "classes" if names else "columns"
     if len(cycle) == 2:
@@ -144,11 +132,32 @@ def _told(context: Context, cycle: list[int]) -> str:
     return f"{noun} are rotated ({chain})"
 
 
-def _output_name(context: Context, name: str) -> str | None:
+def _exchanged(case: Case, moved: dict[str, str]) -> Suspect:
+    """Whole outputs under each other's names."""
+    names = "', '".join(moved)
+    said = say(
+        f"outputs '{names}' stand under each other's names",
+        "the names that the outputs have",
+        "exchanged",
+    )
+    change = exchange(case, moved)
+    edit = None if change is None else Edit(f"exchange '{names}'", change)
+    first = next(iter(moved))
+    node = case.candidate.producer(first) if case.candidate else None
+    explained = {
+        k: case.candidate_outputs[moved.get(k, k)] for k in case.candidate_outputs
+    }
+    return Suspect(CAUSE, node, None, first, said, edit, explained=explained)
+
+
+def _output_name(case: Case, name: str) -> str | None:
     """The candidate's own name of an output, where there is no doubt about it."""
-    if context.candidate is None:
+    if case.candidate is None:
         return None
-    outputs = context.candidate.outputs
+    outputs = case.candidate.outputs
     if name in outputs:
         return name
     return outputs[0] if len(outputs) == 1 else None
+
+
+PROBE = CauseProbe(CAUSE, look, Needs(scope="outside"))

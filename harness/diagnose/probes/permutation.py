@@ -7,50 +7,58 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.core.results import Where
-from harness.diagnose.catalogue import LAYOUT
+from harness.diagnose.case import say
+from harness.diagnose.cause import Cause, CauseProbe, Needs
 from harness.diagnose.differences import OtherLayout
-from harness.diagnose.edits import Edit, transpose_features
-from harness.diagnose.lead import Lead, Statement, lead
+from harness.diagnose.edits import transpose_features
+from harness.diagnose.transpositions import moved_axes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.core.protocols import IntArray
-    from harness.diagnose.context import Context
+    from harness.diagnose.case import Case
+    from harness.diagnose.cause import Suspect
 
+CAUSE = Cause(
+    code="LAY001",
+    slug="layout.permutation",
+    line="a spatial activation is flattened in another order",
+    hint="transpose to the original's layout before flattening, or permute the rows of "
+    "the dense kernel once",
+    rank=20,
+)
 _LETTERS = {2: "CL", 3: "CHW", 4: "CDHW"}
 
 
-class Permutation:
-    """Compares the order of flattening with the order that the weights expect."""
+def look(case: Case) -> Iterator[Suspect]:
+    """A suspect for each dense layer that reads its features in another order.
 
-    cause = LAYOUT.slug
+    Also for a Transpose or Reshape that moves axes otherwise, where it can be tried.
+    """
+    layouts = [found for found in case.differences if isinstance(found, OtherLayout)]
+    for found in layouts:
+        yield _suspect(case, found)
+    # Where a dense layer's weights tell the order, it is told there.
+    if case.evidence is not None and not layouts:
+        yield from moved_axes(case, CAUSE)
 
-    def run(self, context: Context) -> Iterator[Lead]:
-        """A lead for each dense layer that reads its features in another order."""
-        for found in context.differences:
-            if isinstance(found, OtherLayout):
-                yield _lead(context, found)
 
-
-def _lead(context: Context, found: OtherLayout) -> Lead:
+def _suspect(case: Case, found: OtherLayout) -> Suspect:
     node, flat = found.candidate.node, found.candidate.flattened
     assert flat is not None
     now, wanted = _named(flat.order, flat.shape), _named(found.order, flat.shape)
-    said = Statement(
+    said = say(
         f"{node.op_type} '{node.label}' is fed {flat.shape} flattened as {now}; its "
         f"weights expect {wanted}, as in the reference",
         f"flattens as {wanted}",
         f"flattens as {now}",
     )
-    ours = found.reference.node.label
-    where = Where(node.label, ours, node.op_type, node.input(0))
-    edit = Edit(
+    edit = (
         f"transpose {found.shape} by {found.axes} before '{node.label}'",
         transpose_features(node.key, found.shape, found.axes),
     )
-    return lead(context, LAYOUT, where, said, edit, node.order)
+    return case.suspect(CAUSE, (found.reference.node, node), said, edit)
 
 
 def _named(order: IntArray, shape: tuple[int, ...]) -> str:
@@ -61,3 +69,6 @@ def _named(order: IntArray, shape: tuple[int, ...]) -> str:
         if np.array_equal(places.transpose(axes).ravel(), order):
             return "".join(letters[axis] for axis in axes)
     return "another order"
+
+
+PROBE = CauseProbe(CAUSE, look, Needs(evidence=False))

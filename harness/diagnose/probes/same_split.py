@@ -4,67 +4,63 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.core.results import Where
-from harness.diagnose.catalogue import PADDING
-from harness.diagnose.edits import Edit, set_pads
-from harness.diagnose.lead import Lead, Statement, lead
-from harness.graphs.semantics import window_of
+from harness.diagnose.case import say
+from harness.diagnose.cause import Cause, CauseProbe, Needs
+from harness.diagnose.edits import set_pads
+from harness.diagnose.pads import pad_suspects
+from harness.diagnose.windows import CONVS, POOLS, filled, shown, window_as, windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.diagnose.context import Context
-    from harness.graphs.model import Node
-    from harness.graphs.semantics import Window
+    from harness.diagnose.case import Case
+    from harness.diagnose.cause import Suspect
+    from harness.diagnose.edits import Change
+    from harness.diagnose.windows import Windows
 
+CAUSE = Cause(
+    code="PAD001",
+    slug="padding.same_split",
+    line="a window pads otherwise: SAME read as symmetric padding",
+    hint="pad explicitly before the layer as the original does (TensorFlow's SAME puts "
+    "the odd element behind the input), then convert again",
+    rank=20,
+)
+_WINDOWED = CONVS + POOLS
 _SIDES = {1: "[begin, end]", 2: "[top, left, bottom, right]"}
 
 
-class SameSplit:
-    """Compares effective pads; silent where no window would see a difference."""
-
-    cause = PADDING.slug
-
-    def run(self, context: Context) -> Iterator[Lead]:
-        """A lead for each aligned convolution or pooling node that pads otherwise."""
-        if context.reference is None or context.candidate is None:
-            return
-        for ours, theirs in _windowed(context):
-            mine = window_of(context.reference, ours)
-            other = window_of(context.candidate, theirs)
-            if mine is None or other is None or not mine.same_steps(other):
-                continue
-            if not mine.same_padding(other):
-                yield _lead(context, (ours, theirs), mine, other)
+def look(case: Case) -> Iterator[Suspect]:
+    """A suspect for each aligned window or Pad that pads otherwise, with an effect."""
+    for pair in windows(case, *_WINDOWED):
+        if pair.parting() == CAUSE.slug:
+            yield _suspect(case, pair)
+    yield from pad_suspects(case, CAUSE)
 
 
-def _windowed(context: Context) -> Iterator[tuple[Node, Node]]:
-    if context.alignment is None:
-        return
-    for pair in context.alignment.layers:
-        yield pair.reference.node, pair.candidate.node
-    yield from context.alignment.nodes
-
-
-def _lead(
-    context: Context, nodes: tuple[Node, Node], mine: Window, other: Window
-) -> Lead:
-    ours, theirs = nodes
-    sides = _SIDES.get(len(mine.axes), "[begins, ends]")
-    said = Statement(
-        f"{theirs.op_type} '{theirs.label}' pads {_shown(other)} {sides}; "
-        f"the reference pads {_shown(mine)}",
-        f"pads {_shown(mine)} {sides}",
-        f"pads {_shown(other)} {sides}",
+def _suspect(case: Case, pair: Windows) -> Suspect:
+    theirs = pair.nodes[1]
+    sides = _SIDES.get(len(pair.mine.own.axes), "[begins, ends]")
+    mine, other = shown(pair.mine), shown(pair.other)
+    said = say(
+        f"{theirs.op_type} '{theirs.label}' pads {other} {sides}; "
+        f"the reference pads {mine}",
+        f"pads {mine} {sides}",
+        f"pads {other} {sides}",
     )
-    where = Where(theirs.label, ours.label, theirs.op_type, theirs.input(0))
-    past = other.padding.input(0) if other.padding else None
-    edit = Edit(
-        f"set pads of '{theirs.label}' to {_shown(mine)}",
-        set_pads(theirs.key, mine.pads, past),
-    )
-    return lead(context, PADDING, where, said, edit, theirs.order)
+    edit = f"set pads of '{theirs.label}' to {mine}", _edit(case, pair)
+    return case.suspect(CAUSE, pair.nodes, said, edit, group=pair.mistake())
 
 
-def _shown(window: Window) -> str:
-    return "(" + ",".join(str(n) for n in window.pads) + ")"
+def _edit(case: Case, pair: Windows) -> Change:
+    """The pads alone where both fill them alike."""
+    theirs, pad = pair.nodes[1], pair.other.pad
+    if filled(pair.mine) != filled(pair.other) or pair.other.moved:
+        return window_as(case, pair)
+    past = pad.input(0) if pad else None
+    return set_pads(theirs.key, pair.mine.window.pads, past)
+
+
+PROBE = CauseProbe(
+    CAUSE, look, Needs(ops=frozenset((*_WINDOWED, "Pad")), evidence=False)
+)

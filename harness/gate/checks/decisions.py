@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING
 
 from harness.core.results import Check
 from harness.gate.checks.case import NO_CLASSES, NO_LABELS
-from harness.gate.classes import recall_drop
-from harness.gate.statistics import (
-    binomial_tail,
-    least_significant_loss,
-    mcnemar_one_sided,
-)
+from harness.gate.classes import recall_drop, surely_within
+from harness.gate.clusters import group_p_value
+from harness.gate.margins import loss_interval
+from harness.gate.statistics import binomial_tail, mcnemar_one_sided
 from harness.gate.wording import counted, listed, percent, points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.core.results import ClassComparison, Verdict
+    from harness.core.results import ClassComparison, LabelComparison, Verdict
     from harness.gate.checks.case import Answer, Case
 
 
@@ -62,14 +60,25 @@ def accuracy(case: Case) -> Answer:
         f"{percent(labels.accuracy)} ({points(-drop)}): {lost:,} lost and {won:,} won "
         f"of {counted(labels.n, 'sample')}"
     )
-    status: Verdict = "passed"
     if drop > limit:
-        p_value = mcnemar_one_sided(lost, won)
-        status = "failed" if p_value < case.limits.alpha else "undecided"
         message += f"; it may fall by {100 * limit:.1f} points"
-    if status == "undecided":
+        p_value = _chance(labels)
+        if p_value < case.limits.alpha:
+            return Check("accuracy", "failed", drop, limit, message)
         message += f". So few can be chance (p = {p_value:.2f}): more data decides"
-    return Check("accuracy", status, drop, limit, message)
+        return Check("accuracy", "undecided", drop, limit, message)
+    counts, confidence = (lost, won, labels.n), case.limits.confidence
+    if surely_within(counts, limit, confidence):
+        return Check("accuracy", "passed", drop, limit, message)
+    message += f"; {_unsure(counts, limit, confidence or 0.0)}"
+    return Check("accuracy", "undecided", drop, limit, message)
+
+
+def _chance(labels: LabelComparison) -> float:
+    """Of such a loss of accuracy where nothing changed."""
+    if labels.group_losses is not None:
+        return group_p_value(labels.group_losses)
+    return mcnemar_one_sided(labels.n_regressed or 0, labels.n_improved or 0)
 
 
 def per_class_recall(case: Case) -> Answer:
@@ -89,7 +98,9 @@ def per_class_recall(case: Case) -> Answer:
         status, message = "failed", _lost(failed, len(classes), limit)
     elif undecided:
         status, message = "undecided", _undecided(undecided, classes, case)
-    return Check("per_class_recall", status, recall_drop(classes[0]), limit, message)
+    parts = tuple(one.class_name for one in failed)
+    observed = recall_drop(classes[0])
+    return Check("per_class_recall", status, observed, limit, message, parts)
 
 
 def _lost(failed: Sequence[ClassComparison], n_classes: int, limit: float) -> str:
@@ -122,11 +133,26 @@ def _undecided(
         names = listed([one.class_name for one in undecided])
         return f"no golden samples of {counted(len(undecided), 'class')}: {names}"
     worst = lost[0]
-    tested = sum(1 for one in classes if one.n)
-    least = least_significant_loss(worst.n, tested, case.limits.alpha)
+    counts = (worst.n_regressed, worst.n_improved, worst.n)
+    limit = case.limits.max_recall_drop or 0.0
+    if recall_drop(worst) <= limit:
+        unsure = _unsure(counts, limit, case.limits.confidence or 0.0)
+        return f"{listed([one.class_name for one in lost])}: of the first, {unsure}"
+    least = worst.min_detectable_drop
     needed = (
         f"no loss among {counted(worst.n, 'sample')} can be told from chance"
         if least is None
-        else f"fewer than {least} of {worst.n:,} cannot be told from chance"
+        else f"fewer than {round(least * worst.n)} of {worst.n:,} cannot be told from"
+        " chance"
     )
+    tested = sum(1 for one in classes if one.n)
     return f"{listed([_counts(one) for one in lost])}; {needed} in {tested} classes"
+
+
+def _unsure(counts: tuple[int, int, int], limit: float, confidence: float) -> str:
+    """How much may be lost after all, where what was seen is within the limit."""
+    high = loss_interval(*counts, confidence)[1]
+    return (
+        f"{counted(counts[2], 'sample')} leave a loss of up to {100 * high:.1f} points "
+        f"possible at {percent(confidence)} confidence; {100 * limit:.1f} may be"
+    )

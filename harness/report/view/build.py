@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 from harness.report import words
 from harness.report.states import headline
 from harness.report.text import one_line, shorten
-from harness.report.view.cells import badge, name, variant_badge
+from harness.report.view.cells import badge, name
 from harness.report.view.conditions import conditions, provenance_line
 from harness.report.view.facts import worst_facts
 from harness.report.view.matrix import matrix
 from harness.report.view.page import Link, Page
 from harness.report.view.scope import Scope
-from harness.report.view.variant import variant_section
+from harness.report.view.variant import reference_section, variant_section
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.core.results import QualityReport
+    from harness.report.view.page import VariantSection
 
 
 def build_page(report: QualityReport) -> Page:
@@ -25,6 +28,8 @@ def build_page(report: QualityReport) -> Page:
     verdict = headline(report)
     facts_title, facts = worst_facts(scope)
     suite = shorten(one_line(report.suite.name), 60)
+    judged = (variant_section(scope, variant) for variant in report.candidates)
+    variants = (*judged, *reference_section(scope))
     return Page(
         title=f"{verdict.lead}: {suite}",
         suite=name(report.suite.name, 60),
@@ -36,9 +41,9 @@ def build_page(report: QualityReport) -> Page:
         matrix=matrix(scope),
         facts_title=facts_title,
         facts=facts,
-        variants=tuple(variant_section(scope, v) for v in report.candidates),
+        variants=variants,
         conditions=conditions(scope),
-        outline=_outline(scope),
+        outline=_outline(scope, variants),
     )
 
 
@@ -47,12 +52,9 @@ def _context(report: QualityReport) -> str:
     return " \u00b7 ".join(shorten(part, 90) for part in parts)
 
 
-def _outline(scope: Scope) -> tuple[Link, ...]:
+def _outline(scope: Scope, sections: Iterable[VariantSection]) -> tuple[Link, ...]:
+    names = {id_: variant for variant, id_ in scope.ids.items()}
     return tuple(
-        Link(
-            href=f"#{scope.ids[variant.name]}",
-            name=name(variant.name, 22),
-            badge=variant_badge(scope.report, variant),
-        )
-        for variant in scope.report.candidates
+        Link(f"#{section.id}", name(names[section.id], 22), section.badge)
+        for section in sections
     )

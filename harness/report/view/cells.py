@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.report import waivers
 from harness.report.states import WORDS, State, state_of
 from harness.report.text import MISSING, one_line, shorten
 from harness.report.view.page import Badge, Cell
 
 if TYPE_CHECKING:
-    from harness.core.results import ClassVerdict, QualityReport, VariantResult
+    from harness.core.results import Check, ClassVerdict, QualityReport, VariantResult
 
 _MINUS = "\u2212"
 _MAX_MESSAGE = 600
@@ -27,6 +28,7 @@ _CLASSES: dict[ClassVerdict, State] = {
     "undecided": "undecided",
 }
 REFERENCE = Badge("reference", "=", "reference")
+WAIVED = Badge(waivers.WAIVED, "~", "waived")
 
 
 def typeset(text: str) -> str:
@@ -52,6 +54,11 @@ def name(text: str, width: int = 36, *, href: str = "", kind: str = "") -> Cell:
 def badge(state: State) -> Badge:
     """A status in words and sign."""
     return Badge(WORDS[state], _SIGNS[state], state)
+
+
+def check_badge(check: Check) -> Badge:
+    """A check's answer; a failure that is waived is no plain pass."""
+    return WAIVED if check.waived else badge(check.status)
 
 
 def class_badge(verdict: ClassVerdict) -> Badge:

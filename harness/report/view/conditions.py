@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.report import words
+from harness.report import waivers, words
 from harness.report.states import state_of
 from harness.report.text import count, digest, duration, number, one_line, size
-from harness.report.view.cells import name, num
+from harness.report.view.cells import badge, name, num
 from harness.report.view.page import Cell, Column, Facts, Part, Prose, Row, Table
 
 if TYPE_CHECKING:
     from harness.core.results import QualityReport, VariantResult
+    from harness.core.waivers import WaiverUse
     from harness.report.view.scope import Scope
 
 _LABELS = {
@@ -63,6 +64,8 @@ def conditions(scope: Scope) -> tuple[Part, ...]:
         parts.append(_runtimes(scope))
     parts.append(_environment(report))
     parts += _not_run(scope)
+    if report.waivers:
+        parts.append(_waivers(scope))
     if report.notices:
         items = tuple((str(k), _text(n)) for k, n in enumerate(report.notices, 1))
         parts.append(Facts("Notices", items))
@@ -172,6 +175,32 @@ def _environment(report: QualityReport) -> Facts:
 
 def _label(key: str) -> str:
     return _LABELS.get(key, name(key, 40).text.replace("_", " "))
+
+
+def _waivers(scope: Scope) -> Table:
+    """Every waiver of the suite, and what became of it."""
+    return Table(
+        caption="Waivers",
+        kind="waivers",
+        columns=tuple(
+            map(Column, ("what", "state", "until", "who answers", "why", "line"))
+        ),
+        rows=tuple(_waiver(use) for use in scope.report.waivers),
+    )
+
+
+def _waiver(use: WaiverUse) -> Row:
+    waiver = use.waiver
+    stale = use.state in {"expired", "unused"}
+    cells = (
+        name(waivers.what(waiver), 48),
+        Cell(use.state, badge=badge("failed") if stale else None),
+        Cell(waiver.until),
+        name(waiver.who, 32),
+        _text(waiver.why),
+        num(count(waiver.line)),
+    )
+    return Row(cells, kind="failed" if stale else "")
 
 
 def _not_run(scope: Scope) -> list[Part]:

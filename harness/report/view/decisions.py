@@ -17,6 +17,7 @@ from harness.report.text import (
 )
 from harness.report.view.cells import class_badge, name, num, typeset
 from harness.report.view.confusion import changed_pairs, confusion_maps
+from harness.report.view.flows import collapse_note, flow_table
 from harness.report.view.page import Beside, Cell, Column, Part, Prose, Row, Table
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def decision_parts(found: LabelComparison) -> tuple[Part, ...]:
         parts += confusion_maps(found.confusion)
         flips = [_flips(found), *changed_pairs(found.confusion)]
     parts.append(flips[0] if len(flips) == 1 else Beside(tuple(flips)))
-    return tuple(parts)
+    told = (flow_table(found), collapse_note(found))
+    return (*parts, *(part for part in told if part is not None))
 
 
 def _classes(found: tuple[ClassComparison, ...]) -> Table:

@@ -6,10 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.core.results import CHECK_NAMES
-from harness.report import checks, words
+from harness.report import checks, waivers, words
 from harness.report.states import state_of
 from harness.report.text import MISSING, one_line, quantity
-from harness.report.view.cells import badge, name, num, sentence, typeset, variant_badge
+from harness.report.view.cells import (
+    badge,
+    check_badge,
+    name,
+    num,
+    sentence,
+    typeset,
+    variant_badge,
+)
 from harness.report.view.page import Badge, Cell, Column, Row, Table
 
 if TYPE_CHECKING:
@@ -71,7 +79,12 @@ def _row(scope: Scope, variant: VariantResult, names: list[str]) -> Row:
 
 def _answer(check: Check, href: str) -> Cell:
     note = typeset(checks.brief(check))
-    return Cell(badge=badge(check.status), note=note, href=href, kind=check.status)
+    kind = _kind(check)
+    return Cell(badge=check_badge(check), note=note, href=href, kind=kind)
+
+
+def _kind(check: Check) -> str:
+    return waivers.WAIVED if check.waived else check.status
 
 
 def _absent(variant: VariantResult, href: str) -> Cell:
@@ -114,13 +127,20 @@ def _check_row(scope: Scope, variant: VariantResult, check: Check, row_id: str) 
     href = scope.evidence(variant, check.name)
     cells = (
         name(check.name, kind="code"),
-        Cell(badge=badge(check.status)),
+        Cell(badge=check_badge(check)),
         num(checks.observed(check)),
         num(checks.limit(check)),
-        Cell(sentence(check.message), kind="wide"),
+        Cell(_said(check), kind="wide"),
         Cell(checks.evidence(check.name) if href else "", href=href),
     )
-    return Row(cells, id=row_id, kind=check.status)
+    return Row(cells, id=row_id, kind=_kind(check))
+
+
+def _said(check: Check) -> str:
+    """What a check says, and who waives it."""
+    told = [sentence(check.message)]
+    told += [f"Waived: {sentence(line)}" for line in check.waived]
+    return " ".join(told)
 
 
 def _skipped_cells(check_name: str, reason: str) -> tuple[Cell, ...]:
@@ -164,7 +184,10 @@ def answers(variant: VariantResult) -> str:
     found = [check.status for check in variant.checks]
     counts = [(found.count(status), word) for status, word in _GROUPS[:-1]]
     parts = [f"{n} {word}" for n, word in counts if n]
+    waived = sum(bool(check.waived) for check in variant.checks)
+    but = f", {waived} of them by a waiver" if waived else ""
     if not parts:
-        return f"All {total} passed." if len(found) > 1 else "The only check passed."
+        every = f"All {total}" if len(found) > 1 else "The only check"
+        return f"{every} passed{but}."
     n, _, rest = ", ".join(parts).partition(" ")
     return f"{n} of {total} {rest}."

@@ -169,7 +169,30 @@ class Beside:
     parts: tuple[Part, ...]
 
 
-Part: TypeAlias = "Table | Prose | Gallery | Heatmaps | Facts | Beside"
+@dataclass(frozen=True, slots=True)
+class Callouts:
+    """Faults, each its name and a sentence; `more` says what was left out."""
+
+    template: ClassVar[str] = "callouts.html.j2"
+
+    title: str
+    items: tuple[tuple[str, str], ...]
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A part behind a line that opens it."""
+
+    template: ClassVar[str] = "folded.html.j2"
+
+    summary: str
+    part: Part
+
+
+Part: TypeAlias = (
+    "Table | Prose | Gallery | Heatmaps | Facts | Beside | Callouts | Folded"
+)
 
 
 @dataclass(frozen=True, slots=True)

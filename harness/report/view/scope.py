@@ -55,8 +55,10 @@ class Scope:
         kind = evidence(check)
         shown = {
             "decisions": variant.labels is not None,
+            "task": variant.task is not None,
             "numbers": bool(variant.outputs),
             "weights": bool(variant.weights) or variant.weight_drift is not None,
             "findings": bool(self.findings(variant)),
+            "runs": variant.matrix is not None,
         }
         return f"#{self.block(variant, kind)}" if shown[kind] else ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report import checks
+from harness.report import checks, tasks
 from harness.report.text import MISSING, duration, one_line, shorten, size
-from harness.report.view import decisions, numbers, weights
+from harness.report.view import decisions, numbers, profile, runs, weights
 from harness.report.view.cells import name, variant_badge
 from harness.report.view.findings import finding_cards
 from harness.report.view.matrix import by_answer, check_table, lead
 from harness.report.view.page import Block, VariantSection
+from harness.report.view.task import task_parts
 
 if TYPE_CHECKING:
     from harness.core.results import TensorStatistics, VariantResult
@@ -31,6 +32,25 @@ def variant_section(scope: Scope, variant: VariantResult) -> VariantSection:
     )
 
 
+def reference_section(scope: Scope) -> tuple[VariantSection, ...]:
+    """What the weights of the reference tell by themselves; nothing without them."""
+    reference = scope.report.reference
+    block = _weights(scope, reference, False)
+    if block is None:
+        return ()
+    section = VariantSection(
+        id=scope.ids[reference.name],
+        name=name(reference.name, 60),
+        badge=variant_badge(scope.report, reference),
+        meta=_meta(reference),
+        lead="What all others are held against; it is judged by nothing.",
+        findings_id=scope.block(reference, "findings"),
+        findings=(),
+        blocks=(block,),
+    )
+    return (section,)
+
+
 def _meta(variant: VariantResult) -> tuple[str, ...]:
     size_ = size(variant.size_bytes)
     batch = variant.batch_size
@@ -49,12 +69,15 @@ def _meta(variant: VariantResult) -> tuple[str, ...]:
 def _blocks(scope: Scope, variant: VariantResult) -> tuple[Block, ...]:
     wanted = {checks.evidence(check.name) for check in checks.unmet(variant)}
     if wanted and len(scope.report.candidates) == 1:
-        wanted = {"decisions", "numbers", "weights"}
+        wanted = {"findings", "decisions", "task", "numbers", "weights", "runs"}
     blocks = (
         _checks(scope, variant),
+        _profile(scope, variant, "findings" in wanted),
         _decisions(scope, variant, "decisions" in wanted),
+        _task(scope, variant, "task" in wanted),
         _numbers(scope, variant, "numbers" in wanted),
         _weights(scope, variant, "weights" in wanted),
+        _runs(scope, variant, "runs" in wanted),
     )
     return tuple(block for block in blocks if block is not None)
 
@@ -68,12 +91,29 @@ def _checks(scope: Scope, variant: VariantResult) -> Block | None:
     return Block(scope.block(variant, "checks"), "Checks", summary, shown, (table,))
 
 
+def _profile(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
+    found = variant.profile
+    if found is None or not found.steps:
+        return None
+    summary = profile.summary(found)
+    parts = profile.profile_parts(found)
+    return Block(scope.block(variant, "profile"), profile.TITLE, summary, shown, parts)
+
+
 def _decisions(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
     if variant.labels is None:
         return None
     summary = decisions.summary(variant.labels)
     parts = decisions.decision_parts(variant.labels)
     return Block(scope.block(variant, "decisions"), "Decisions", summary, shown, parts)
+
+
+def _task(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
+    if variant.task is None:
+        return None
+    summary = tasks.summary(variant.task)
+    parts = task_parts(variant.task)
+    return Block(scope.block(variant, "task"), "Task", summary, shown, parts)
 
 
 def _numbers(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
@@ -90,6 +130,15 @@ def _weights(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
     summary = weights.summary(variant)
     parts = weights.weight_parts(variant, _reference(scope, variant))
     return Block(scope.block(variant, "weights"), "Weights", summary, shown, parts)
+
+
+def _runs(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
+    found = variant.matrix
+    if found is None:
+        return None
+    summary = runs.summary(found)
+    parts = (runs.run_table(found),)
+    return Block(scope.block(variant, "runs"), "Other runs", summary, shown, parts)
 
 
 def _reference(scope: Scope, variant: VariantResult) -> dict[str, TensorStatistics]:

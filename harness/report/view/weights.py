@@ -1,38 +1,39 @@
-"""Weights: what changed against the reference's, and what float16 would lose."""
+"""Weights: what was done to them, what changed, and what other formats would lose."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.charts.weights import weight_histograms
 from harness.report.text import (
     count,
     decibel,
     listing,
     one_line,
-    percent,
-    percent_cell,
     quantity,
     scientific,
+    shorten,
 )
-from harness.report.view.cells import name, num
+from harness.report.view.cells import name, num, sentence
 from harness.report.view.page import (
-    Badge,
+    Callouts,
     Cell,
     Column,
     Facts,
-    Figure,
-    Gallery,
+    Folded,
     Part,
     Prose,
     Row,
     Table,
 )
+from harness.report.view.weight_figures import histograms
+from harness.report.view.weight_formats import format_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from harness.core.results import (
+        QuantizationAudit,
+        QuantizationFinding,
         TensorDrift,
         TensorStatistics,
         VariantResult,
@@ -41,26 +42,29 @@ if TYPE_CHECKING:
 
     Tensors = Mapping[str, TensorStatistics]
 
-_MAX_FIGURES = 6
-_MIN_ELEMENTS = 64
-_MAX_ROWS = 60
+_MAX_ROWS = 15
+_MAX_MORE = 200
 _MAX_NAMES = 12
-_LEGEND = (
-    Badge("reference", "", "key reference"),
-    Badge("candidate", "", "key candidate"),
-)
+_MAX_CALLOUTS = 8
+_MAX_TEXT = 400
+_VERDICTS = {"same": "equal", "rounding": "within rounding", "drifted": "drifted"}
 
 
 def summary(variant: VariantResult) -> str:
     """The block's conclusion in a line."""
     found = variant.weight_drift
     tensors = quantity(len(variant.weights), "tensor")
+    if found is None and variant.weight_harm:
+        return f"{tensors}; those of the others are held against them"
     if found is None:
         return f"{tensors}, held against no other variant"
     changed = [d for d in found.drift if d.n_changed]
     matched = f"{quantity(len(found.drift), 'tensor')} matched with {_who(found)}"
     lost = len(found.unmatched_reference) + len(found.unmatched_candidate)
     parts = [matched, f"{len(changed)} differ" if changed else "all are equal"]
+    if found.faults:
+        causes = tuple(dict.fromkeys(fault.cause for fault in found.faults))
+        parts.insert(0, listing(tuple(map(one_line, causes))))
     ratios = [d.sqnr_db for d in changed if d.sqnr_db is not None]
     if ratios:
         parts.append(f"worst SQNR {decibel(min(ratios))}")
@@ -74,170 +78,179 @@ def _who(found: WeightComparison) -> str:
 
 
 def weight_parts(variant: VariantResult, reference: Tensors) -> tuple[Part, ...]:
-    """Overlaid histograms, drift ranked, float16 risk, what did not match.
+    """Faults, pictures, drift ranked, what did not match, what formats would lose.
 
     Args:
         variant: The candidate.
         reference: Tensors of the variant that speaks for the reference, by name.
     """
-    parts: list[Part] = [_histograms(variant, reference)] if variant.weights else []
-    if variant.weight_drift is not None:
-        parts += _drift_parts(variant.weight_drift)
+    found = variant.weight_drift
+    parts: list[Part] = _faults(found) if found else []
+    if variant.weight_audit is not None:
+        parts.append(_audit(variant.weight_audit))
     if variant.weights:
-        parts.append(_float16(variant.weights))
-    return tuple(parts)
+        parts.append(histograms(variant, reference))
+    if found is not None:
+        parts += _drift_parts(found)
+    return (*parts, *format_parts(variant))
 
 
-def _histograms(variant: VariantResult, reference: Tensors) -> Gallery:
-    matches = variant.weight_drift.drift if variant.weight_drift else ()
-    partners = {drift.name: drift.reference_name for drift in matches}
-    order = {drift.name: rank for rank, drift in enumerate(matches)}
-    drawable = [t for t in variant.weights if t.histogram]
-    # A bias of ten numbers has no distribution to look at, while there are others.
-    drawable = [t for t in drawable if t.n >= _MIN_ELEMENTS] or drawable
-    # Worst drift first; where nothing drifts, the tensors that hold most weights.
-    ranked = sorted(drawable, key=lambda t: (order.get(t.name, len(order)), -t.n))
-    if not any(drift.n_changed for drift in matches):
-        ranked = sorted(drawable, key=lambda t: (-t.n, t.name))
-    shown = ranked[:_MAX_FIGURES]
-    hidden = len(variant.weights) - len(shown)
-    rest = f" {quantity(hidden, 'more tensor')} not drawn." if hidden else ""
-    pairs = [(tensor, reference.get(partners.get(tensor.name, ""))) for tensor in shown]
-    return Gallery(
-        title="Distribution of weights, candidate over reference",
-        figures=tuple(_figure(*pair) for pair in pairs),
-        detail=f"Values across, counts up on a log scale.{rest}",
-        kind="small",
-        legend=_LEGEND if any(partner for _, partner in pairs) else _LEGEND[1:],
+def _faults(found: WeightComparison) -> list[Part]:
+    items = tuple(
+        (one_line(fault.cause), shorten(one_line(fault.explanation), _MAX_TEXT))
+        for fault in found.faults[:_MAX_CALLOUTS]
     )
+    hidden = len(found.faults) - len(items)
+    more = f"{quantity(hidden, 'more fault')} in the JSON report." if hidden else ""
+    return [Callouts("What was done to the weights", items, more)] if items else []
 
 
-def _figure(tensor: TensorStatistics, partner: TensorStatistics | None) -> Figure:
-    assert tensor.histogram is not None
-    other = partner.histogram if partner else None
-    spread = (
-        "no finite value" if tensor.std is None else f"std {scientific(tensor.std)}"
+def _audit(audit: QuantizationAudit) -> Part:
+    counts = f"{audit.n_weights} weights and {audit.n_activations} activations"
+    if not audit.findings:
+        text = f"The scales and codes of {counts} were looked at: nothing is odd."
+        return Prose(text, "empty")
+    items = tuple(
+        (f"{one_line(one.code)} {one_line(one.cause)}", _audited(one))
+        for one in audit.findings[:_MAX_CALLOUTS]
     )
-    was = f", was {scientific(partner.std)}" if partner and partner.std else ""
-    return Figure(
-        title=name(tensor.name, 36, kind="code"),
-        svg=weight_histograms(tensor.histogram, other),
-        label=f"{one_line(tensor.dtype)} {_shape(tensor)}, {spread}{was}",
-    )
+    hidden = len(audit.findings) - len(items)
+    more = f"{quantity(hidden, 'more finding')} in the JSON report." if hidden else ""
+    return Callouts(f"Audit of the scales and codes of {counts}", items, more)
 
 
-def _shape(tensor: TensorStatistics) -> str:
-    return " \u00d7 ".join(map(str, tensor.shape)) or "scalar"
+def _audited(one: QuantizationFinding) -> str:
+    hint = f" {sentence(one.hint)}" if one.hint else ""
+    return shorten(f"{one_line(one.explanation)} ({one.severity}).{hint}", _MAX_TEXT)
 
 
 def _drift_parts(found: WeightComparison) -> list[Part]:
     changed = [drift for drift in found.drift if drift.n_changed]
     parts: list[Part] = []
     if changed:
-        parts.append(_drift_table(found, changed))
+        parts += _drift_tables(found, changed)
     elif found.drift:
         tensors = quantity(len(found.drift), "matched tensor")
         text = f"No drift: all {tensors} equal those of {_who(found)}."
         parts.append(Prose(text, "empty"))
-    lost = (
-        ("only in the reference", found.unmatched_reference),
-        ("only in the candidate", found.unmatched_candidate),
+    items = (
+        ("only in the reference", _names(found.unmatched_reference)),
+        ("only in the candidate", _names(found.unmatched_candidate)),
+        *(
+            ("folded", Cell(sentence(_folded(f.note, f.verdict))))
+            for f in found.foldings
+        ),
+        *(("note", Cell(sentence(note))) for note in found.notes),
+        *_accounted(found),
     )
-    items = tuple((side, _names(names)) for side, names in lost if names)
-    if items:
-        parts.append(Facts("Tensors without a match", items))
+    shown = tuple((what, cell) for what, cell in items[:_MAX_NAMES] if cell.text)
+    if shown:
+        parts.append(Facts("Tensors without a partner of their own", shown))
     return parts
+
+
+def _folded(note: str, verdict: str) -> str:
+    told = {"agrees": "as declared", "differs": "another than declared"}
+    return f"{note}, {told[verdict]}" if verdict in told else note
+
+
+def _accounted(found: WeightComparison) -> list[tuple[str, Cell]]:
+    """Tensors that went the same way are told together."""
+    by_note: dict[tuple[str, str], list[str]] = {}
+    for one in found.accounted:
+        side = "reference" if one.side == "reference" else "candidate"
+        by_note.setdefault((side, one.note), []).append(one_line(one.name))
+    return [
+        (f"of the {side}", Cell(f"{listing(tuple(names))}: {one_line(note)}"))
+        for (side, note), names in by_note.items()
+    ]
 
 
 def _names(names: tuple[str, ...]) -> Cell:
     return Cell(listing(tuple(map(one_line, names)), _MAX_NAMES), kind="code")
 
 
-def _drift_table(found: WeightComparison, changed: list[TensorDrift]) -> Table:
-    hidden = len(changed) - _MAX_ROWS
+def _drift_tables(found: WeightComparison, changed: list[TensorDrift]) -> list[Part]:
+    """The worst in full; the others behind a fold, of very many as many as fit."""
     equal = len(found.drift) - len(changed)
-    return Table(
+    worst = Table(
         caption=f"Drift of weights against {_who(found)}: "
         f"{len(changed)} of {quantity(len(found.drift), 'matched tensor')} differ",
         kind="drift",
         detail="Worst signal-to-noise first." + (f" {equal} equal." if equal else ""),
         columns=(
             Column("tensor"),
-            Column("matched", hint="how the two were found to be one tensor"),
+            Column("verdict", hint="rounding is what the stored types explain"),
             Column("SQNR", "num", "10 log10(sum r^2 / sum (c - r)^2)"),
+            Column("of limit", "num", "max |c - r| over what rounding may leave"),
             Column("max", "num", "max |c - r|"),
-            Column("mean", "num", "mean |c - r|"),
             Column("cosine", "num"),
-            Column("changed", "num", "elements that differ at all"),
-            Column("note", "wide"),
+            Column("match", "wide", "how the two were found to be one tensor"),
         ),
         rows=tuple(map(_drift_row, changed[:_MAX_ROWS])),
+        sortable=True,
+    )
+    rest = changed[_MAX_ROWS:]
+    return [worst, *([_rest(rest)] if rest else [])]
+
+
+def _rest(drifts: Sequence[TensorDrift]) -> Folded:
+    hidden = len(drifts) - _MAX_MORE
+    table = Table(
+        caption="Tensors that drift less",
+        kind="drift",
+        columns=(
+            Column("tensor"),
+            Column("verdict"),
+            Column("SQNR", "num"),
+            Column("max", "num"),
+        ),
+        rows=tuple(map(_short_row, drifts[:_MAX_MORE])),
         more=f"{count(hidden)} more tensors, none worse; all are in the JSON report."
         if hidden > 0
         else "",
-        sortable=True,
     )
+    return Folded(f"{quantity(len(drifts), 'more tensor')}, none worse", table)
+
+
+def _short_row(drift: TensorDrift) -> Row:
+    cells = (
+        name(drift.name, 48, kind="code"),
+        _verdict(drift),
+        num(decibel(drift.sqnr_db)),
+        num(scientific(drift.max_abs_error)),
+    )
+    return Row(cells)
 
 
 def _drift_row(drift: TensorDrift) -> Row:
     cosine = drift.cosine_similarity
-    other = drift.reference_name
-    matched = one_line(drift.matched_by)
-    note = f"as {name(other, 28).text}" if other != drift.name else ""
     cells = (
-        name(drift.name, 36, kind="code"),
-        Cell(matched, note=note),
+        name(drift.name, 42, kind="code"),
+        _verdict(drift),
         num(decibel(drift.sqnr_db)),
+        num(_ratio(drift.error_ratio), title=one_line(drift.tolerance)),
         num(scientific(drift.max_abs_error)),
-        num(scientific(drift.mean_abs_error)),
-        num("-" if cosine is None else f"{cosine:.6f}"),
-        num(count(drift.n_changed)),
-        Cell(one_line(drift.note or ""), kind="wide"),
+        num("-" if cosine is None else f"{cosine:.5f}"),
+        _match(drift),
     )
     return Row(cells)
 
 
-def _float16(tensors: tuple[TensorStatistics, ...]) -> Part:
-    risky = [t for t in tensors if _risk(t) > 0]
-    if not risky:
-        text = (
-            f"float16 could hold every value of all {quantity(len(tensors), 'tensor')}."
-        )
-        return Prose(text, "empty")
-    ranked = sorted(risky, key=lambda t: (-t.share_fp16_overflow, -_risk(t), t.name))
-    hidden = len(ranked) - _MAX_ROWS
-    return Table(
-        caption=f"What float16 would lose: {len(risky)} of "
-        f"{quantity(len(tensors), 'tensor')} are touched",
-        kind="float16",
-        columns=(
-            Column("tensor"),
-            Column("operator"),
-            Column("elements", "num"),
-            Column("smallest", "num", "smallest magnitude that is not 0"),
-            Column("flushed to 0", "num"),
-            Column("subnormal", "num", "kept with fewer digits"),
-            Column("overflow", "num", "beyond 65504"),
-        ),
-        rows=tuple(map(_float16_row, ranked[:_MAX_ROWS])),
-        more=f"{count(hidden)} more tensors are touched by less." if hidden > 0 else "",
-        sortable=True,
-    )
+def _match(drift: TensorDrift) -> Cell:
+    partner = name(drift.reference_name, 32).text
+    who = "" if drift.reference_name == drift.name else f" as {partner}"
+    text = f"{one_line(drift.matched_by)}{who}"
+    return Cell(text, kind="wide", note=one_line(drift.note or ""))
 
 
-def _risk(tensor: TensorStatistics) -> float:
-    shares = (tensor.share_fp16_zero, tensor.share_fp16_subnormal)
-    return sum(shares) + tensor.share_fp16_overflow
+def _verdict(drift: TensorDrift) -> Cell:
+    word = _VERDICTS.get(drift.verdict, one_line(drift.verdict))
+    return Cell(word, kind="worse" if drift.verdict == "drifted" else "")
 
 
-def _float16_row(tensor: TensorStatistics) -> Row:
-    cells = (
-        name(tensor.name, 36, kind="code"),
-        Cell(one_line(tensor.op_type or "\u2013")),
-        num(count(tensor.n)),
-        num(scientific(tensor.smallest_nonzero)),
-        num(percent_cell(tensor.share_fp16_zero)),
-        num(percent_cell(tensor.share_fp16_subnormal)),
-        num(percent(tensor.share_fp16_overflow)),
-    )
-    return Row(cells)
+def _ratio(ratio: float | None) -> str:
+    """What rounding may leave is 1."""
+    if ratio is None:
+        return "-"
+    return f"{ratio:.2f}" if ratio < 100 else f"{ratio:.1e}"

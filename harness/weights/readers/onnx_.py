@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,12 @@ import numpy as np
 
 from harness.core.protocols import WeightTensor
 from harness.weights.readers.onnx_graph import Graph
-from harness.weights.readers.onnx_quantized import dequantized, quantization_of
-from harness.weights.readers.onnx_roles import role_of
+from harness.weights.readers.onnx_quantized import (
+    codes_of,
+    dequantized,
+    quantization_of,
+)
+from harness.weights.readers.onnx_roles import use_of
 from harness.weights.readers.onnx_storage import Storage, open_model
 
 if TYPE_CHECKING:
@@ -39,10 +44,11 @@ def read_weights(path: Path) -> Iterator[WeightTensor]:
     storage = Storage(path, graph.constants)
     for name in graph.constants:
         storage.check(name)
-    return _tensors(graph, storage)
+    return weights_of(graph, storage)
 
 
-def _tensors(graph: Graph, storage: Storage) -> Iterator[WeightTensor]:
+def weights_of(graph: Graph, storage: Storage) -> Iterator[WeightTensor]:
+    """The weights among a graph's constants, whatever file they lie in."""
     quantized = {name: quantization_of(name, graph) for name in graph.constants}
     scales = {name for q in quantized.values() if q for name in q.scales}
     for name in graph.constants:
@@ -52,9 +58,7 @@ def _tensors(graph: Graph, storage: Storage) -> Iterator[WeightTensor]:
         if name not in scales and tensor.role != "scale":
             yield tensor
         elif math.prod(tensor.shape) > 1:
-            yield WeightTensor(
-                name, tensor.shape, tensor.dtype, "scale", tensor.op_type, tensor.load
-            )
+            yield replace(tensor, role="scale", layout=None, codes=None)
 
 
 def _tensor(
@@ -69,8 +73,20 @@ def _tensor(
         load = partial(_as_float, name, storage)
     else:
         return None
-    role, op_type = role_of(name, shape, graph)
-    return WeightTensor(name, shape, dtype.name, role, op_type, load)
+    use = use_of(name, shape, graph)
+    codes = codes_of(name, quantization, storage) if quantization else None
+    return WeightTensor(
+        name=name,
+        shape=shape,
+        dtype=dtype.name,
+        role=use.role,
+        op_type=use.op_type,
+        load=load,
+        layout=use.layout,
+        node=use.node,
+        codes=codes,
+        epsilon=use.epsilon,
+    )
 
 
 def _as_float(name: str, storage: Storage) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from onnx import TensorProto, helper
+from onnx import AttributeProto, TensorProto, helper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,10 @@ _HANDING_ON = frozenset(
         *("Cast", "CastLike", "DequantizeLinear", "Expand", "Flatten", "Identity"),
         *("QuantizeLinear", "Reshape", "Squeeze", "Transpose", "Unsqueeze"),
     }
+)
+# Those that leave each number where it lies as well.
+_LEAVING = frozenset(
+    {"Cast", "CastLike", "DequantizeLinear", "Identity", "QuantizeLinear"}
 )
 
 
@@ -59,6 +63,15 @@ class Graph:
         """The nodes that read a value, and as which input."""
         return self._consumers.get(name, [])
 
+    def unmoved_consumers(self, name: str) -> Iterator[NodeProto]:
+        """Consumers that see a value in the layout in which it is stored."""
+        values = [name]
+        for value in values:
+            for node, index in self.consumers(value):
+                yield node
+                if index == 0 and node.op_type in _LEAVING:
+                    values += [out for out in node.output if out not in values]
+
     def final_consumers(self, name: str) -> Iterator[tuple[NodeProto, int]]:
         """Consumers, seen through those that only hand the numbers on."""
         values = [name]
@@ -75,6 +88,14 @@ def attribute(node: NodeProto, name: str, default: int) -> int:
     for item in node.attribute:
         if item.name == name:
             return int(item.i)
+    return default
+
+
+def real_attribute(node: NodeProto, name: str, default: float) -> float | None:
+    """A float attribute of a node; None where its value is not told."""
+    for item in node.attribute:
+        if item.name == name:
+            return float(item.f) if item.type == AttributeProto.FLOAT else None
     return default
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.core.errors import ModelLoadError
+from harness.core.protocols import StoredCodes
 from harness.weights.readers.onnx_graph import attribute
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
     from onnx import NodeProto
 
-    from harness.core.protocols import Array, FloatArray
+    from harness.core.protocols import Array, FloatArray, IntArray
     from harness.weights.readers.onnx_graph import Graph
     from harness.weights.readers.onnx_storage import Storage
 
@@ -48,6 +51,8 @@ class _Wiring:
 
 # (operator, input) -> where its scale is. Biases have the product of both scales.
 _WIRING: Mapping[tuple[str, int], _Wiring] = {
+    ("DynamicQuantizeLSTM", 1): _Wiring((8,), 9, axis=0),
+    ("DynamicQuantizeLSTM", 2): _Wiring((10,), 11, axis=0),
     ("DynamicQuantizeMatMul", 1): _Wiring((2,), 3),
     ("MatMulIntegerToFloat", 1): _Wiring((3,), 5),
     ("QGemm", 3): _Wiring((4,), 5),
@@ -61,6 +66,7 @@ _WIRING: Mapping[tuple[str, int], _Wiring] = {
     ("QLinearMul", 0): _Wiring((1,), 2),
     ("QLinearMul", 3): _Wiring((4,), 5),
 }
+_LIMITS = re.compile(r"(u?)int(\d+)$")
 _INTEGER_PRODUCTS = {("MatMulInteger", 1): -1, ("ConvInteger", 1): 0}
 
 
@@ -103,6 +109,48 @@ def dequantized(name: str, how: Quantization, storage: Storage) -> FloatArray:
     return values.astype(np.float32, copy=False)
 
 
+def codes_of(name: str, how: Quantization, storage: Storage) -> StoredCodes | None:
+    """The integers themselves and what they mean; None where that is no affine code.
+
+    None also for scales of blocks, and for scales that do not fit: reading the floats
+    tells of those.
+
+    Raises:
+        ModelLoadError: The bytes of a scale or zero point are broken.
+    """
+    shape, dtype = storage.shape(name), storage.dtype(name)
+    limits = _LIMITS.match(dtype.name) if dtype is not None else None
+    scales = [storage.load(scale).astype(np.float64) for scale in how.scales]
+    if limits is None or how.block_size or not -len(shape) <= how.axis < len(shape):
+        return None
+    sizes = {scale.size for scale in scales} - {1}
+    if sizes - {shape[how.axis]} or any(scale.ndim > 1 for scale in scales):
+        return None
+    scale = np.ones(1)
+    for factor in scales:
+        scale = scale * factor.reshape(-1)
+    zero = storage.load(how.zero_point) if how.zero_point else np.zeros(1, np.int64)
+    if zero.size not in (1, scale.size):
+        return None
+    bits, signed = int(limits[2]), not limits[1]
+    return StoredCodes(
+        scale=scale,
+        zero_point=np.broadcast_to(zero.reshape(-1).astype(np.int64), scale.shape),
+        axis=how.axis % len(shape) if sizes else None,
+        low=-(1 << (bits - 1)) if signed else 0,
+        high=(1 << (bits - signed)) - 1,
+        codes=partial(_codes, name, storage),
+    )
+
+
+def _codes(name: str, storage: Storage) -> IntArray:
+    stored = storage.load(name)
+    # Types of less than a byte are numpy's only by extension.
+    narrow = stored.dtype.kind not in "iu"
+    codes: IntArray = stored.astype(np.int8) if narrow else stored
+    return codes
+
+
 def _apply(
     operation: np.ufunc, values: FloatArray, parameter: Array, how: Quantization
 ) -> None:
@@ -118,7 +166,9 @@ def _along(parameter: Array, how: Quantization, shape: tuple[int, ...]) -> Array
         spread = np.repeat(parameter, how.block_size, axis=how.axis)
         return spread[tuple(slice(n) for n in shape)]
     if parameter.ndim > 1:
-        return parameter
+        # Of recurrent kernels, a row of channels for each direction.
+        between = [1] * (len(shape) - parameter.ndim)
+        return parameter.reshape(parameter.shape[0], *between, *parameter.shape[1:])
     ones = [1] * len(shape)
     ones[how.axis] = parameter.size
     return parameter.reshape(ones)

@@ -69,6 +69,25 @@ def test_every_level_opens(linear_file, level):
     assert session.runtime["graph_optimization_level"] == level
 
 
+def test_a_disabled_optimizer_leaves_the_graph_as_it_is():
+    """Zeros in front of a max pooling are folded into its padding by default."""
+    fed = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, 2])
+    answered = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1, 3])
+    nodes = [
+        helper.make_node("Pad", ["x", "pads"], ["p"]),
+        helper.make_node("MaxPool", ["p"], ["y"], kernel_shape=[2]),
+    ]
+    pads = numpy_helper.from_array(np.array([0, 0, 1, 0, 0, 1]), "pads")
+    model = model_of(nodes, [fed], [answered], [pads]).SerializeToString()
+    options = {"disabled_optimizers": ["Pad_Fusion", "NoSuchOptimizer"]}
+    session = open_bytes(model, options)
+    facts = session.runtime["disabled_optimizers"]
+    assert facts == "Pad_Fusion, NoSuchOptimizer"
+    negative = {"x": np.array([[[-1, -2]]], np.float32)}
+    answer = session.run(negative, slice(0, 1))["y"]
+    np.testing.assert_array_equal(answer, [[[0, -1, 0]]])
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
@@ -79,6 +98,7 @@ def test_every_level_opens(linear_file, level):
         ({"config": "x"}, "'x'"),
         ({"config": {"": 1}}, "config = {'': '1'}"),
         ({"enable_mem_pattern": 0}, "enable_mem_pattern = 0"),
+        ({"disabled_optimizers": "Pad_Fusion"}, "'Pad_Fusion'"),
         ({"providers": [["CPUExecutionProvider", {"arena": 1}]]}, "no option 'arena'"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.core import results
+from harness.core import results, tensors
 from harness.core.codec import from_json, to_json
 from harness.core.errors import ReportError
 
@@ -83,20 +83,43 @@ def full_report() -> results.QualityReport:
     )
     a_class = results.ClassComparison(
         *("7", 36, 1.0, 0.5, (0.3, 0.7), 1.0, 0.9, 1.0, 0.6, 18, 0),
-        *(1e-5, 1e-4, 0.2, "fail", (0.9, 1.0)),
+        *(1e-5, 1e-4, 0.2, "fail", (0.9, 1.0), ((1, 18),)),
     )
     labels = results.LabelComparison(
         *(360, 0.97, 0.9, 0.95, 20, 2, 22, 1e-4),
         per_class=(a_class,),
         confusion=results.Confusion(("6", "7"), ((9, 1), (0, 9)), ((8, 2), (4, 5))),
         flips=(results.Flip(17, "7", "7", "6", 0.7, "img-17"),),
+        group_losses=((1, 18),),
+        flows=(results.Flow("7", "7", "6", 18, 0.4),),
+        collapse_reference=0.01,
+        collapse=0.2,
     )
     weights = results.TensorStatistics(
         *("conv/kernel", (3, 3, 1, 8), "int8", "kernel", "Conv", 72, 0, -1.0, 1.0),
         *(1e-3, 0.01, 0.2, 0.1, {"0.5": 0.0}, histogram, 0.0, 0.1, 0.0),
+        *(0.1, -0.3, histogram),
+        results.ChannelRanges(3, 8, 2.5, 1.5, 1, 1, (-1.0, -0.5), (1.0, 0.5)),
+        risks=(
+            results.FormatRisk(
+                *("int8", 72, 41.0, 0.01, 0.1, 0.0, 0.0, True, 255, 70, 5.5, 6.5),
+                *(0.01, 1e-5, 0.01, 0.3, 1e-4, 30.0),
+            ),
+        ),
     )
     drift = results.TensorDrift(
-        "w", "kernel", "permuted", 0.1, 0.01, 20.0, 0.99, 72, "rounded to 3 bits"
+        *("w", "kernel", "permuted", 0.1, 0.01, 20.0, 0.99, 72, "rounded to 3 bits"),
+        *(72, 0.01, 0.1, 0.02, 3, "drifted", 4.5, "half a step", "quant.scale"),
+    )
+    folding = tensors.Folding(
+        *("candidate", "kernel", ("gamma", "variance"), ("w", "b"), 1e-3, 9e-4),
+        *(1.1e-3, (1e-3,), 1e-5, "differs", 1e-7, "folded with another epsilon"),
+    )
+    metric = results.TaskMetric(
+        *("mean_iou", 9, 0.9, 0.8, "no reason", (-0.2, -0.1), 1e-3, 1e-2, "fail"),
+    )
+    part = results.PartComparison(
+        *("7", 9, (metric,), 0.2, 3, 1, ((1, 2),), 0.03, "too few", "fail"),
     )
     variant = results.VariantResult(
         *("int8", "quantized", "ran", "for a reason", "failed", "m/int8.onnx", 19),
@@ -104,9 +127,41 @@ def full_report() -> results.QualityReport:
         outputs=(output,),
         labels=labels,
         weights=(weights,),
-        weight_drift=results.WeightComparison("onnx", (drift,), ("a",), ("b",)),
-        checks=(results.Check("accuracy", "failed", 0.07, 0.01, "fell"),),
+        weight_drift=results.WeightComparison(
+            *("onnx", (drift,), ("a",), ("b",), (folding,)),
+            accounted=(tensors.AccountedTensor("t", "reference", "tied", "as w"),),
+            faults=(tensors.WeightFault("norm.epsilon", ("w",), "1e-3 for 1e-5"),),
+            notes=("channels permuted alike",),
+        ),
+        weight_audit=results.QuantizationAudit(
+            *(3, 4, 2, 1),
+            findings=(
+                results.QuantizationFinding(
+                    *("QNT301", "error", "quant.bias", "b", "conv", "scale is off"),
+                    *({"scale": 0.5}, "quantize again"),
+                ),
+            ),
+        ),
+        weight_harm=(results.FormatHarm("w", "int8", 0.5, 0.01, "clipped"),),
+        checks=(
+            results.Check("accuracy", "failed", 0.07, 0.01, "fell", ("7",), ("why",)),
+        ),
         skipped_checks={"operator_semantics": "not read"},
+        task=results.TaskComparison(
+            *("detection", 360, (metric,), (part,), (part,)),
+            *(results.Confusion(("6", "7"), ((9, 1), (0, 9)), ((8, 2), (4, 5))),),
+            *(("a note",), 3, 1, ((1, 2),)),
+        ),
+        matrix=results.RunMatrix(
+            "int8",
+            64,
+            (results.MatrixCell("threads", "2", 0.1, 1e-6, 3, True, "it crashed"),),
+        ),
+        profile=results.ErrorProfile(
+            "int8",
+            (results.ErrorStep("conv_1", "conv", "Conv", 1.3, 1.4, 1e-6, True),),
+            *(16, 3),
+        ),
     )
     finding = results.Finding(
         *("PAD001", "error", "padding.same_split", "int8"),
@@ -121,6 +176,14 @@ def full_report() -> results.QualityReport:
         variants=(variant,),
         findings=(finding,),
         notices=("one thing",),
+        waivers=(
+            results.WaiverUse(
+                results.Waiver(
+                    *("int8", "accuracy", "known", "Ann", "2030-01-31", "7", 4)
+                ),
+                "unused",
+            ),
+        ),
         provenance={"packages": {"numpy": "2"}, "cpu_flags": ["avx2"]},
     )
 

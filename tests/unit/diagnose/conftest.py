@@ -9,7 +9,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from harness.backends.onnx_pieces import run_graph
 from harness.comparison import distance
+from harness.core.errors import InferenceError
 from harness.diagnose import DriftQuestion, diagnose
 
 if TYPE_CHECKING:
@@ -195,8 +197,31 @@ def run(model: bytes):
     return session.run(None, {feed.name: IMAGES})[0]
 
 
+FED = {
+    "reference_feeds": {"image": IMAGES},
+    "candidate_feeds": {"image": IMAGES},
+    "run_graph": run_graph,
+}
+
+
 @pytest.fixture
-def ask(tmp_path: Path):
+def ask(diagnosis):
+    """The findings of a candidate against a reference, both ONNX models."""
+
+    def asked(*models, **options):
+        return diagnosis(*models, **options).findings
+
+    return asked
+
+
+@pytest.fixture(params=["values", "files"])
+def mode(request):
+    """With a runtime for pieces of the models, and from their files alone."""
+    return request.param
+
+
+@pytest.fixture
+def diagnosis(tmp_path: Path, mode):
     """Diagnose a candidate against a reference, both ONNX models."""
 
     def asked(reference, candidate, *, provable=True, noise=0.0):
@@ -209,6 +234,7 @@ def ask(tmp_path: Path):
         def rerun(model: bytes):
             return distance(ours, {"scores": run(model)}, CLASSES)
 
+        feeds = {} if mode == "files" else FED
         return diagnose(
             DriftQuestion(
                 variant="candidate",
@@ -218,7 +244,45 @@ def ask(tmp_path: Path):
                 candidate_outputs=theirs,
                 class_names=CLASSES,
                 rerun=rerun if provable else None,
+                **feeds,
             )
         )
 
     return asked
+
+
+ROWS = {"x": np.random.default_rng(12).normal(0, 2, (24, 8)).astype(np.float32)}
+
+
+@pytest.fixture
+def told():
+    """The findings of a candidate against a reference, both from x to y."""
+
+    def asked(reference, candidate, feeds=ROWS):
+        ours, theirs = (_answers(m, feeds) for m in (reference, candidate))
+
+        def rerun(model):
+            try:
+                made = run_graph(model, feeds, ["y"])
+            except Exception as error:  # what the runtime has against an edited model
+                raise InferenceError(str(error), hint="it does not run") from error
+            return distance(ours, made)
+
+        question = DriftQuestion(
+            variant="candidate",
+            reference_model=reference.SerializeToString(),
+            candidate_model=candidate.SerializeToString(),
+            reference_outputs=ours,
+            candidate_outputs=theirs,
+            rerun=rerun,
+            reference_feeds=feeds,
+            candidate_feeds=feeds,
+            run_graph=run_graph,
+        )
+        return diagnose(question).findings
+
+    return asked
+
+
+def _answers(model, feeds):
+    return run_graph(model.SerializeToString(), feeds, ["y"])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
+from harness.backends.onnx_pieces import run_graph
 from harness.comparison import distance
 from harness.diagnose import DriftQuestion, diagnose
 
@@ -43,6 +45,12 @@ def images():
     return pixels.reshape(-1, 8, 8, 1).astype(np.float32) / 16
 
 
+def fed(path, images):
+    (item,) = onnx.load(path).graph.input
+    first = item.type.tensor_type.shape.dim[1].dim_value == 1
+    return {item.name: images.transpose(0, 3, 1, 2) if first else images}
+
+
 def run(model: bytes, images):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -71,8 +79,11 @@ def findings(images):
             candidate_outputs=theirs,
             class_names=DIGITS,
             rerun=rerun,
+            reference_feeds=fed(REFERENCE, images),
+            candidate_feeds=fed(path, images),
+            run_graph=run_graph,
         )
-        return diagnose(question)
+        return diagnose(question).findings
 
     return found
 

@@ -117,7 +117,7 @@ def test_noisy_columns_are_no_permutation():
         reference_outputs={"scores": rng.normal(size=(64, 10))},
         candidate_outputs={"scores": rng.normal(size=(64, 10))},
     )
-    assert diagnose(question) == ()
+    assert diagnose(question).findings == ()
 
 
 def test_outputs_that_are_not_finite_or_no_table_name_no_order():
@@ -128,4 +128,4 @@ def test_outputs_that_are_not_finite_or_no_table_name_no_order():
         "c": reference["c"],
     }
     question = DriftQuestion("v", None, None, reference, candidate)
-    assert diagnose(question) == ()
+    assert diagnose(question).findings == ()

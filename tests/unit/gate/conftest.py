@@ -72,12 +72,14 @@ class Make:
             per_class=tuple(per_class) or (self.one_class("a", n, lost, won),),
         )
 
-    def drift(self, reference="onnx", **sqnr):
+    def drift(self, reference="onnx", verdict="drifted", faults=(), **sqnr):
         tensors = tuple(
-            TensorDrift(name, name, "name", 0.1, 0.1, value, 0.9, 10)
+            TensorDrift(name, name, "name", 0.1, 0.1, value, 0.9, 10, verdict=verdict)
+            if value is not None
+            else TensorDrift(name, name, "exact", 0.0, 0.0, None, 1.0, 0)
             for name, value in sqnr.items()
         )
-        return WeightComparison(reference, tensors)
+        return WeightComparison(reference, tensors, faults=tuple(faults))
 
     def finding(self, **changes):
         fields = {

@@ -4,7 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core.results import Proof
+from harness.core.results import (
+    MatrixCell,
+    Proof,
+    RunMatrix,
+    TensorDrift,
+    WeightFault,
+)
 from harness.core.specs import GateSpec
 from harness.gate import default_gate, judge
 
@@ -184,7 +190,7 @@ def test_a_loss_that_chance_explains_is_undecided(make):
     assert check.status == "undecided"
     assert check.observed == pytest.approx(2 / 36)
     assert check.message == (
-        "1 (2 of 36 lost); fewer than 10 of 36 cannot be told from chance in 10 classes"
+        "1 (2 of 36 lost); fewer than 7 of 36 cannot be told from chance in 10 classes"
     )
 
 
@@ -231,10 +237,101 @@ def test_weights_that_lost_their_digits_fail(make):
 def test_weights_that_kept_them_pass(make):
     drift = make.drift(conv=32.0, dense=70.0)
     check = ask("weight_drift", make.result(weight_drift=drift), INT8)
-    assert check.status == "passed"
-    assert check.message == "2 matched tensors: 32.0 dB or more (conv has least)"
+    assert (check.status, check.observed) == ("passed", 32.0)
+    assert check.message == (
+        "2 matched tensors: 2 changed beyond the rounding of their types and keep "
+        "32.0 dB or more (conv has least)"
+    )
     check = ask("weight_drift", make.result())
     assert (check.status, check.observed) == ("passed", None)
+    assert check.message == "1 matched tensor: equal to those of onnx"
+
+
+def test_rounding_to_a_stored_type_is_no_drift_however_few_decibels_it_leaves(make):
+    drift = make.drift(verdict="rounding", w=36.0, v=70.0)
+    check = ask("weight_drift", make.result(weight_drift=drift), FLOAT)
+    assert (check.status, check.observed, check.limit) == ("passed", 70.0, 60.0)
+    assert "within the rounding of their types, 36.0 dB or more" in check.message
+
+
+def test_a_limit_that_the_suite_sets_itself_holds_for_rounding_too(make):
+    result = make.result(weight_drift=make.drift(verdict="rounding", w=36.0))
+    declared = {"min_weight_sqnr_db": 40.0}
+    limits = replace(INT8, **declared)
+    judged = judge(result, limits, [], declared=declared)
+    check = next(c for c in judged.checks if c.name == "weight_drift")
+    assert (check.status, check.observed, check.limit) == ("failed", 36.0, 40.0)
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        *("norm.epsilon", "rnn.gate_order", "layout.permutation", "quant.scale"),
+        *("weights.transposed", "weights.bias_missing", "weights.missing"),
+        *("weights.swapped", "weights.nonfinite"),
+    ],
+)
+def test_a_slip_with_a_name_fails_although_no_tensor_shows_it(make, cause):
+    fault = WeightFault(cause, ("w",), f"w: {cause} it is.")
+    result = make.result(weight_drift=make.drift(faults=[fault], w=None))
+    check = ask("weight_drift", result, INT8)
+    assert (check.status, check.observed) == ("failed", None)
+    assert check.message == f"{cause}: w: {cause} it is"
+
+
+@pytest.mark.parametrize(
+    "cause", ["weights.changed", "weights.other_epoch", "weights.stale"]
+)
+def test_what_training_and_calibration_move_is_judged_by_how_far(make, cause):
+    fault = WeightFault(cause, ("w",), "w has moved.")
+    for sqnr, status in ((30.0, "passed"), (10.0, "failed")):
+        drift = make.drift(faults=[fault], w=sqnr)
+        check = ask("weight_drift", make.result(weight_drift=drift), INT8)
+        assert check.status == status
+    assert check.message.endswith("w (10.0 dB)") is (cause == "weights.changed")
+    assert (cause in check.message) is (cause != "weights.changed")
+
+
+def test_many_slips_are_counted_and_what_they_explain_is_not_told_twice(make):
+    faults = [
+        WeightFault("quant.scale", ("w",), "index 3 of axis 0 is 8 times as large"),
+        WeightFault("norm.epsilon", ("v",), "epsilon 1e-05"),
+    ]
+    drift = make.drift(faults=faults, w=5.0, u=7.0)
+    check = ask("weight_drift", make.result(weight_drift=drift), INT8)
+    assert check.message == (
+        "quant.scale: index 3 of axis 0 is 8 times as large. 1 more slip: norm.epsilon."
+        " 1 of 2 matched tensors keeps less than 20.0 dB of onnx's: u (7.0 dB)"
+    )
+
+
+def test_an_order_that_every_layer_goes_along_with_is_no_drift(make):
+    drift = make.drift(w=1.0)
+    moved = replace(drift.drift[0], cause="layout.permutation")
+    result = make.result(weight_drift=replace(drift, drift=(moved,)))
+    check = ask("weight_drift", result)
+    assert (check.status, check.observed) == ("passed", None)
+    assert check.message.endswith("equal to those of onnx but for their order")
+    fault = WeightFault("layout.permutation", ("w",), "rows 3 and 5 swapped")
+    wrong = make.result(weight_drift=replace(drift, drift=(moved,), faults=(fault,)))
+    assert ask("weight_drift", wrong).message == (
+        "layout.permutation: rows 3 and 5 swapped"
+    )
+
+
+def test_all_of_a_tensor_may_be_error(make):
+    drift = make.drift()
+    lost = TensorDrift("b", "b", "name", 1, 1, None, None, 4, verdict="drifted")
+    check = ask("weight_drift", make.result(weight_drift=replace(drift, drift=(lost,))))
+    assert (check.status, check.observed) == ("failed", None)
+    assert check.message.endswith("b (all of it is error)")
+
+
+def test_tensors_without_a_match_are_told_and_do_not_fail(make):
+    drift = replace(make.drift(w=None), unmatched_candidate=("head", "tail"))
+    check = ask("weight_drift", make.result(weight_drift=drift))
+    assert check.status == "passed"
+    assert check.message.endswith("without a match are 2 here")
 
 
 def test_a_proven_cause_fails_and_is_told(make):
@@ -283,3 +380,42 @@ def test_messages_fit_a_terminal(make):
         assert len(check.message) <= 320
         assert "\n" not in check.message
         assert not check.message.endswith(".")
+
+
+def matrix(*cells):
+    first = MatrixCell("deployed", "", 0.0, 0.0)
+    return RunMatrix("candidate", 64, (first, *cells))
+
+
+def test_a_way_to_run_it_that_changes_answers_fails(make):
+    table = matrix(
+        MatrixCell("level", "disable", 0.5, 1e-5, 3, parts=True),
+        MatrixCell("batch_size", "1", 1e-7, 1e-5),
+    )
+    check = ask("runs_alike", make.result(matrix=table))
+    assert (check.status, check.observed, check.limit) == ("failed", 0.5, 1e-5)
+    assert check.message == (
+        "the same file answers otherwise at level disable: up to 0.5 on 64 samples"
+    )
+
+
+def test_ways_to_run_it_that_agree_pass_and_the_others_are_told(make):
+    table = matrix(
+        MatrixCell("threads", "2", 1e-7, 1e-5),
+        MatrixCell("provider", "Other", None, 1e-5, reason="not available"),
+    )
+    check = ask("runs_alike", make.result(matrix=table))
+    assert check.status == "passed"
+    assert "1 other way to run it; 1 could not be run" in check.message
+
+
+def test_where_no_other_way_works_it_is_not_asked(make):
+    table = matrix(MatrixCell("provider", "Other", None, 1e-5, reason="no"))
+    judged = judge(make.result(matrix=table), FLOAT, [])
+    assert judged.skipped_checks["runs_alike"] == "no other way to run it works here"
+
+
+def test_a_batch_dependence_is_no_operator_that_means_something_else(make):
+    finding = make.finding(code="BAT001", cause="runtime.batch")
+    check = ask("operator_semantics", make.result(), findings=[finding])
+    assert check.status == "passed"

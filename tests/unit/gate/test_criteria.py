@@ -7,7 +7,7 @@ import pytest
 
 from harness.core.results import CHECK_NAMES
 from harness.core.specs import Kind, VariantSpec
-from harness.gate import asked_checks, default_gate, limits_for
+from harness.gate import asked_checks, default_gate, limits_for, tolerances_for
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
@@ -33,9 +33,27 @@ def test_the_suite_overrides_what_it_names():
     limits, defaults = limits_for(spec), default_gate("quantized")
     assert (limits.atol, limits.alpha) == (0.1, 0.05)
     assert limits.min_top1_agreement == defaults.min_top1_agreement
-    assert asked_checks(limits) == set(CHECK_NAMES)
+    assert asked_checks(limits) == {*CHECK_NAMES} - {"runs_alike", "task_metrics"}
 
 
 def test_a_limit_of_zero_is_a_limit():
     spec = VariantSpec("q", "quantized", Path("/m"), gate={"atol": 0.0})
     assert "outputs_close" in asked_checks(limits_for(spec))
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "expected"),
+    [
+        (("float32", "float32"), (1e-4, 1e-3)),
+        (("float32", "float16"), (0.0025, 1e-3)),
+        (("bfloat16", "float32"), (0.02, 0.01)),
+        (("float16", "bfloat16"), (0.02, 0.01)),
+    ],
+)
+def test_answers_in_fewer_bits_are_held_to_their_rounding(dtypes, expected):
+    spec = VariantSpec("onnx", "converted", Path("m.onnx"))
+    assert tolerances_for(spec, "y", {}, dtypes) == expected
+    declared = VariantSpec("onnx", "converted", Path("m.onnx"), gate={"atol": 1e-6})
+    assert tolerances_for(declared, "y", {}, dtypes)[0] == 1e-6
+    quantized = VariantSpec("int8", "quantized", Path("m.onnx"))
+    assert tolerances_for(quantized, "y", {}, dtypes) == (0.0, 0.0)

@@ -36,3 +36,17 @@ def test_made_golden_sets_are_the_same_each_time(tmp_path):
     for name in files:
         one, other = tmp_path / "a" / name, tmp_path / "b" / name
         assert one.read_bytes() == other.read_bytes()
+
+
+def test_truth_and_metadata_are_in_the_manifest(tmp_path):
+    arrays = {
+        "x": np.ones((2, 1)),
+        "labels": np.eye(2, dtype=int),
+        "target_size": np.ones(2),
+        "slice_hour": np.ones(2),
+        "group": np.ones(2),
+    }
+    manifest = write_manifest_folder(tmp_path, arrays, name="set")
+    assert [record.name for record in manifest.inputs] == ["x"]
+    assert [record.name for record in manifest.targets] == ["labels", "target_size"]
+    assert [record.name for record in manifest.metadata] == ["slice_hour", "group"]

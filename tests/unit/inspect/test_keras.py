@@ -6,8 +6,8 @@ import pytest
 
 from harness.core.errors import ModelLoadError, UnsafeModelError
 from harness.core.protocols import TensorSpec
+from harness.formats.keras_config import layers
 from harness.inspection import inspect_model
-from harness.inspection.keras_config import layers
 
 MODELS = Path(__file__).parents[3] / "golden" / "digits" / "models"
 
@@ -100,7 +100,7 @@ def test_links_and_values_in_other_files_are_told_and_not_followed(tmp_path):
 
 
 def test_without_h5py_the_rest_is_read(monkeypatch):
-    monkeypatch.setattr("harness.inspection.hdf5_.find_spec", lambda _: None)
+    monkeypatch.setattr("harness.formats.hdf5.find_spec", lambda _: None)
     found = inspect_model(MODELS / "digits.keras", "keras")
     assert found.operators
     assert found.n_parameters is None
@@ -190,8 +190,8 @@ def test_an_archive_cut_short_is_an_error(archive):
     ],
 )
 def test_the_reader_may_crash_or_hang(tmp_path, monkeypatch, code, says):
-    monkeypatch.setattr("harness.inspection.hdf5_._CHILD", ("-c", code))
-    monkeypatch.setattr("harness.inspection.hdf5_._PATIENCE", 1.0)
+    monkeypatch.setattr("harness.formats.hdf5._CHILD", ("-c", code))
+    monkeypatch.setattr("harness.formats.hdf5._PATIENCE", 1.0)
     path = tmp_path / "m.h5"
     path.write_bytes(b"")
     with pytest.raises(ModelLoadError, match=says):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from harness.core.errors import ModelLoadError
 from harness.formats.malformed import Malformed
+from harness.formats.pickle_imports import pickle_notes
 from harness.formats.pickle_machine import Global, Made, PickleMachine
 from harness.inspection import inspect_model
-from harness.inspection.pickles import pickle_notes
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 

@@ -5,8 +5,8 @@ import pytest
 from harness.backends.detect import detect_form
 from harness.core.errors import ModelLoadError
 from harness.core.protocols import TensorSpec
+from harness.formats.tensorflow_protos import dtype_of
 from harness.inspection import inspect_model
-from harness.inspection.tensorflow_graph import dtype_of
 
 MODELS = Path(__file__).parents[3] / "golden" / "digits" / "models"
 IMAGE = TensorSpec("image", "float32", (None, 8, 8, 1))

@@ -1,10 +1,12 @@
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
-from harness.core.results import Histogram
+from harness.core.results import ChannelRanges, Histogram
 from harness.report.charts.errors import error_histogram
+from harness.report.charts.profile import error_profile
 from harness.report.charts.recall import (
     RecallScale,
     dumbbell,
@@ -84,10 +86,19 @@ def fields(record):
     return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
-def test_equal_distributions_coincide_whatever_their_bins():
+def tensor(make, **changes):
+    """A tensor of which nothing is known that could be drawn, but for `changes`."""
+    known = make("passing").variant("onnx").weights[0]
+    blank = {"histogram": None, "octaves": None, "channels": None}
+    return replace(known, **(blank | changes))
+
+
+def test_equal_distributions_coincide_whatever_their_bins(make):
     fine = Histogram((0.0, 0.5, 1.0, 1.5, 2.0), (2, 2, 4, 4))
     coarse = Histogram((0.0, 1.0, 2.0), (4, 8))
-    svg = weight_histograms(fine, coarse)
+    svg = weight_histograms(
+        tensor(make, histogram=fine), tensor(make, histogram=coarse)
+    )
     heights = [set(re.findall(r" ([\d.]+)", e.get("d"))) for e in paths(svg)]
     assert heights[0] == heights[1]
 
@@ -96,10 +107,61 @@ def paths(svg):
     return [*drawn(svg, "reference"), *drawn(svg, "candidate")]
 
 
-def test_a_constant_tensor_has_a_drawing():
-    svg = weight_histograms(Histogram((1.0, 1.0), (9,)), None)
+def test_a_constant_tensor_has_a_drawing(make):
+    svg = weight_histograms(tensor(make, histogram=Histogram((1.0, 1.0), (9,))), None)
     assert "NaN" not in svg.upper()
     assert drawn(svg, "candidate")
+
+
+def test_equal_powers_of_two_coincide_whatever_their_span(make):
+    wide = Histogram((-2.0, -1.0, -0.5, 0.5, 1.0, 2.0), (0, 3, 1, 4, 0))
+    narrow = Histogram((-1.0, -0.5, 0.5, 1.0), (3, 1, 4))
+    svg = weight_histograms(tensor(make, octaves=wide), tensor(make, octaves=narrow))
+    (reference,), (candidate,) = drawn(svg, "reference"), drawn(svg, "candidate")
+    assert reference.get("d") == candidate.get("d") + "Z"
+
+
+def test_magnitudes_of_no_size_join_the_smallest_that_are_drawn(make):
+    edges = tuple(2.0**k for k in range(-127, 3))
+    counts = (0,) * 129
+    found = Histogram((*(-e for e in reversed(edges)), *edges), (5, *counts, *counts))
+    svg = weight_histograms(tensor(make, octaves=found), None)
+    assert len(next(iter(drawn(svg, "candidate"))).get("d")) < 3000
+
+
+def test_float16_is_marked_where_its_digits_end(make):
+    small = Histogram((-1.0, -(2.0**-16), 2.0**-16, 1.0), (2, 0, 3))
+    large = Histogram((-1.0, -0.5, 0.5, 1.0), (2, 0, 3))
+    for found, marks in ((small, 2), (large, 0)):
+        svg = weight_histograms(tensor(make, octaves=found), None)
+        assert len(drawn(svg, "float16-limit")) == marks
+
+
+def ranges(high, n=None):
+    n = n or len(high)
+    return ChannelRanges(0, n, 2.0, 1.5, 0, 1, tuple(-v for v in high), tuple(high))
+
+
+def test_channels_of_both_are_bands_over_each_other(make):
+    ours, theirs = ranges((1.0, 2.0, 3.0)), ranges((1.0, 2.0, 24.0))
+    svg = weight_histograms(tensor(make, channels=ours), tensor(make, channels=theirs))
+    assert len(drawn(svg, "reference")) == 1
+    assert len(drawn(svg, "candidate")) == 2
+    assert "24" in "".join(e.text for e in ET.fromstring(svg).iter("text") if e.text)
+
+
+def test_other_channels_are_not_laid_over_each_other(make):
+    svg = weight_histograms(
+        tensor(make, channels=ranges((1.0, 2.0))),
+        tensor(make, channels=ranges((1.0, 2.0, 3.0))),
+    )
+    assert not drawn(svg, "reference")
+
+
+def test_what_is_not_known_is_not_drawn(make):
+    assert not paths(weight_histograms(tensor(make), None))
+    thinned = replace(ranges((1.0, 2.0)), low=(), high=())
+    assert not paths(weight_histograms(tensor(make, channels=thinned), None))
 
 
 @pytest.mark.parametrize("share", [-0.5, 0.0, 0.3, 1.0, 7.0])
@@ -113,3 +175,42 @@ def test_texts_are_escaped_by_construction():
     canvas.text((0, 0), "</text><script>", "t")
     assert "<script>" not in canvas.markup()
     assert next(ET.fromstring(canvas.markup()).iter("text")).text == "</text><script>"
+
+
+def profile_of(make):
+    return make("failing").variant("onnx-pads").profile
+
+
+def test_steps_that_inject_error_are_coloured_and_the_first_is_named(make):
+    svg = error_profile(profile_of(make))
+    worse = [float(bar.get("x")) for bar in drawn(svg, "worse")]
+    (limit,) = drawn(svg, "limit")
+    mark = float(re.match(r"M([\d.]+)", limit.get("d")).group(1))
+    assert len(worse) == 2
+    assert worse[0] < mark < worse[1]
+    assert [e.text for e in drawn(svg, "limit-text")] == ["first: Conv 'conv2'"]
+
+
+def test_a_larger_error_stands_higher_and_zero_has_no_bar(make):
+    profile = profile_of(make)
+    svg = error_profile(profile)
+    heights = [float(bar.get("height")) for bar in drawn(svg, "injected")]
+    assert len(heights) == sum(step.injected > 0 for step in profile.steps)
+    small, large, middle = heights
+    assert 0 < small < middle < large
+
+
+def test_a_step_that_was_not_measured_breaks_the_inherited_line(make):
+    assert len(drawn(error_profile(profile_of(make)), "inherited")) == 2
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-300, 1e30, float("inf"), float("nan")])
+def test_every_error_stays_inside_its_drawing(make, error):
+    profile = profile_of(make)
+    step = replace(profile.steps[2], injected=error, inherited=error)
+    svg = error_profile(replace(profile, steps=(step,)))
+    for bar in drawn(svg, "injected"):
+        assert float(bar.get("y")) >= 12
+    for line in drawn(svg, "inherited"):
+        assert all(0 <= float(n) <= 720 for n in re.findall(r"[\d.]+", line.get("d")))
+    assert "nan" not in re.sub(r"<title>.*?</title>", "", svg)

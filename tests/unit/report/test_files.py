@@ -29,7 +29,10 @@ def test_hostile_texts_can_be_written_and_read_again(make, tmp_path):
 def test_an_unknown_format_is_told_with_those_there_are(make, tmp_path):
     with pytest.raises(ReportError, match="'pdf'") as caught:
         write_report(make("failing"), "pdf", tmp_path / "x")
-    assert caught.value.hint == "use one of html, json, junit, markdown"
+    assert caught.value.hint == (
+        "use one of annotations, attestation, codequality, html, json, junit, markdown,"
+        " sarif"
+    )
 
 
 def test_a_folder_that_cannot_be_written(make, tmp_path):

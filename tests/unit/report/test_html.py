@@ -1,10 +1,12 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from harness.core.results import Check
 from harness.report.html import render_html
 
 VOID = {"meta", "link", "input", "br"}
@@ -146,6 +148,62 @@ def test_a_finding_shows_both_sides_the_proof_and_the_mending(page_of):
         assert part in card
 
 
+def test_the_first_step_that_injects_error_is_drawn_and_named(page_of):
+    page = page_of("failing")
+    block = page.text("details", id="v-onnx-pads--profile")
+    for part in (
+        "Where the error comes from 18 steps held against the reference; ",
+        "; 2 inject error, first Conv 'conv2'",
+        "12 more steps, further from these, not kept.",
+        "Conv 'conv2' is the first to inject error: 1.3e+00, with at most 7.0e-08",
+        "conv2 Conv 1.3e+00 1.4e+00 1.1e-06 bn2 BatchNormalization 9.0e-03",
+    ):
+        assert part in block
+
+
+def test_where_nothing_injects_error_the_profile_says_so(make):
+    variant = make("failing").variant("onnx-pads")
+    steps = tuple(step for step in variant.profile.steps if not step.guilty)
+    sound = replace(variant, profile=replace(variant.profile, steps=steps))
+    page = Page(render_html(replace(make("failing"), variants=_with(make, sound))))
+    block = page.text("details", id="v-onnx-pads--profile")
+    assert "none injects more than rounding" in block
+    assert "No step injects more error than rounding explains there." in block
+
+
+def test_nothing_is_shown_of_a_candidate_that_was_not_looked_into(page_of):
+    page = page_of("failing")
+    assert not page.all("details", id="v-onnx--profile")
+    assert not page.all("details", id="v-onnx--runs")
+
+
+def test_other_ways_to_run_a_candidate_are_a_table(page_of):
+    page = page_of("failing")
+    block = page.text("details", id="v-onnx-pads--runs")
+    for part in (
+        "2 other ways to run it; 1 answers otherwise, first batch size 1;",
+        "; 1 could not be run",
+        "level disable 2.0e-07 1.0e-05 0 alike",
+        "batch size 1 3.1e-01 1.0e-05 4 otherwise",
+        "provider CUDA \u2013 \u2013 \u2013 not run: it is not installed",
+    ):
+        assert part in block
+
+
+def test_a_failing_run_check_links_to_the_ways(make):
+    variant = make("failing").variant("onnx-pads")
+    parted = Check("runs_alike", "failed", 1.0, 0.0, "batch size 1 parts.")
+    judged = replace(variant, checks=(*variant.checks, parted))
+    page = Page(render_html(replace(make("failing"), variants=_with(make, judged))))
+    assert page.all("a", href="#v-onnx-pads--runs")
+    assert "open" in page.one("details", id="v-onnx-pads--runs")
+
+
+def _with(make, variant):
+    others = make("failing").variants
+    return tuple(variant if v.name == variant.name else v for v in others)
+
+
 def test_classes_stand_worst_first(page_of):
     text = page_of("undecided").text("table", **{"class": "classes"})
     assert "Recall by class: 1 of 10 classes loses" in text
@@ -168,6 +226,52 @@ def test_many_classes_are_cut_and_said_to_be(samples):
     page = Page(render_html(samples.huge(n_classes=500, n_variants=1)))
     assert not heatmaps(page)
     assert any("350 more classes, none worse" in e["text"] for e in page.all("p"))
+
+
+class TestWeights:
+    def test_faults_are_callouts_with_their_names(self, page_of):
+        text = page_of("slipped").text("section", **{"class": "callouts"})
+        assert "norm.epsilon epsilon 1e-05, not 0.001" in text
+        assert "quant.scale index 3 is 8 times as large" in text
+
+    def test_the_worst_tensors_are_drawn_with_words_beside_them(self, page_of):
+        page = page_of("slipped")
+        drawings = [e for e in page.all("svg") if e.get("class") == "weights"]
+        assert len(drawings) == 6 + 6  # of the candidate, and of the reference
+        words = [f["text"] for f in page.all("figcaption") if "std" in f["text"]]
+        assert len(words) == len(drawings)
+        assert all(e["aria-hidden"] == "true" for e in drawings)
+        assert "range of each channel" in drawings[0]["text"]
+
+    def test_the_worst_stand_in_full_and_the_rest_behind_a_fold(self, page_of):
+        page = page_of("slipped")
+        folded = page.one("details", **{"class": "folded"})
+        assert "28 more tensors, none worse" in folded["text"]
+        assert "open" not in folded
+        captions = [" ".join(e["text"].split()) for e in page.all("caption")]
+        assert "Drift of weights against keras: 43 of 43 matched tensors differ" in (
+            " ".join(captions)
+        )
+
+    def test_layers_to_keep_in_float_are_told_once_at_the_reference(self, page_of):
+        page = page_of("slipped")
+        (table,) = page.all("table", **{"class": "harm"})
+        assert "conv1/kernel" in table["text"]
+        assert "50.0 %" in table["text"]
+        section = page.one("section", id="v-keras")
+        assert "layers to keep in float" in section["text"]
+        assert page.all("a", href="#v-keras")
+
+    def test_what_the_audit_found_is_told(self, page_of):
+        text = page_of("passing").text("section", **{"class": "callouts"})
+        assert "QNT301 quant.bias its scale is 8 times off (error)." in text
+
+    def test_what_became_of_tensors_without_a_partner_is_told(self, page_of):
+        text = page_of("slipped").text("section", id="v-onnx-slip")
+        assert "only in the reference bn/moving_variance" in text
+        assert "bn/gamma and bn/beta: into conv1/kernel" in text
+        assert "another than declared" in text
+        assert "undone by the next layer" in text
 
 
 def test_empty_states_say_why(page_of):

@@ -61,7 +61,8 @@ def test_a_key_like_no_other_is_told_the_allowed_ones(edited):
     error = complaint(edited(NAME, f"{NAME}\nzzz = 1"))
     assert "unknown key 'suite.zzz'" in error.message
     assert error.hint == (
-        "allowed here: allow_outside, isolation, name, reference, task, undecided"
+        "allowed here: allow_outside, isolation, min_slice, name, reference, task,"
+        " tolerances, undecided, waivers"
     )
 
 
@@ -73,7 +74,7 @@ def test_line_is_no_key_of_a_variant(edited):
     ("old", "key", "allowed"),
     [
         (NAME, "suite.name", "a string"),
-        ('task = "classification"', "suite.task", "classification, tensor"),
+        ('task = "classification"', "suite.task", "classification, detection"),
         ('reference = "keras"', "suite.reference", "a string"),
         (DATA, "golden.data", "a string"),
         (f"[golden]\n{DATA}", "golden", "[golden]"),
@@ -136,7 +137,8 @@ def cases(old: str, key: str, values: list[str], allowed: str, after: str = ""):
             'task = "classification"',
             "suite.task",
             ['"segmentatoin"', "3", "[]", "{}"],
-            "one of classification, tensor",
+            "one of binary, classification, detection, embedding, multilabel,"
+            " regression, segmentation, sequence, tensor",
         ),
         *cases(
             KIND,
@@ -246,7 +248,7 @@ def test_a_wrong_value_is_shown_beside_what_is_allowed(edited, old, new, key, al
 
 
 @pytest.mark.parametrize(
-    "limit", ["min_top1_agreement", "max_accuracy_drop", "max_recall_drop", "alpha"]
+    "limit", ["min_top1_agreement", "max_accuracy_drop", "max_recall_drop"]
 )
 def test_a_limit_that_the_task_can_never_judge(write, plain, limit):
     tensor = plain.replace('"classification"', '"tensor"')

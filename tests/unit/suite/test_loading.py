@@ -126,11 +126,22 @@ def test_the_axis_of_samples_can_be_declared(edited, text, axes):
     assert [variant.batch_axis for variant in variants] == [None, axes]
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(GateSpec), ids=lambda f: f.name)
-def test_every_limit_of_the_gate_can_be_declared(edited, field):
+LIMITS = [f.name for f in dataclasses.fields(GateSpec) if f.name != "max_drop"]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_every_limit_of_the_gate_can_be_declared(edited, name):
     kind = 'kind = "quantized"'
-    file = edited(kind, f"{kind}\ngate = {{ {field.name} = 0.5 }}")
-    assert load_suite(file).variant("int8").gate == {field.name: 0.5}
+    file = edited(kind, f"{kind}\ngate = {{ {name} = 0.6 }}")
+    assert load_suite(file).variant("int8").gate == {name: 0.6}
+
+
+def test_what_metrics_may_lose_can_be_declared(edited):
+    kind = 'kind = "quantized"'
+    file = edited(kind, f"{kind}\ngate.max_drop = {{ macro_f1 = 0.02 }}")
+    variant = load_suite(file).variant("int8")
+    assert variant.max_drop == {"macro_f1": 0.02}
+    assert variant.gate == {}
 
 
 def test_undecided_can_be_made_to_fail(edited):

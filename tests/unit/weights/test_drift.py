@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from ml_dtypes import bfloat16
 
 from harness.core.protocols import WeightTensor
 from harness.weights import compare_weights, reader_for
@@ -197,7 +198,8 @@ def test_what_changed_is_named(change, note):
 
 def test_a_reference_of_zeros_leaves_no_signal():
     drift = one(np.zeros(10), BIAS)
-    assert drift.sqnr_db == -math.inf
+    assert drift.sqnr_db is None
+    assert drift.verdict == "drifted"
     assert drift.cosine_similarity is None
     assert drift.note == "the reference is zero everywhere"
 
@@ -335,3 +337,38 @@ def test_nan_on_both_sides_is_no_change():
     found = difference(r, r.copy())
     assert (found.n_changed, found.n_nonfinite) == (0, 2)
     assert difference(r, np.zeros(3, np.float32)).n_changed == 3
+
+
+def test_sign_flips_are_counted_and_zeros_are_none():
+    drift = one(np.array([1, -1, 0, 2, 3, 4, 5, 6]), [-1, -2, 1, 0, 3, 4, 5, 6])
+    assert drift.n_sign_flips == 1
+    assert drift.share_sign_flips == 1 / 8
+
+
+@pytest.mark.parametrize(
+    ("change", "dtype", "verdict"),
+    [
+        (lambda w: w, "float32", "same"),
+        (lambda w: np.nextafter(w, np.float32(9)), "float32", "rounding"),
+        (lambda w: w * np.float32(1 + 2e-6), "float32", "drifted"),
+        (np.float16, "float16", "rounding"),
+        (lambda w: np.float16(w) * np.float16(1.002), "float16", "drifted"),
+        (lambda w: w.astype(bfloat16), "bfloat16", "rounding"),
+        (lambda w: w.astype(bfloat16), "float16", "drifted"),
+        (np.float16, "float32", "drifted"),
+        (lambda w: codes(w, 127), "int8", "rounding"),
+        (lambda w: codes(w, 40), "int8", "drifted"),
+        (lambda w: codes(w, 7), "int4", "rounding"),
+    ],
+)
+def test_verdicts_depend_on_what_the_types_can_hold(change, dtype, verdict):
+    drift = one(CONV, np.float32(change(CONV)), dtype=dtype)
+    assert drift.verdict == verdict
+    assert (drift.error_ratio or 0) <= 1 or verdict == "drifted"
+    if dtype != "float32":
+        assert dtype in drift.tolerance
+
+
+def codes(values, high):
+    scale = np.abs(values).max() / high
+    return np.round(values / scale) * scale

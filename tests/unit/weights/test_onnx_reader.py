@@ -304,3 +304,93 @@ def test_an_initializer_of_too_few_bytes_is_an_error(network, tmp_path):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ModelLoadError, match=r"conv\.weight.*cannot be read"):
         read(path)["conv.weight"].load()
+
+
+@pytest.mark.parametrize(
+    ("setting", "axes"),
+    [
+        ("qdq", {None}),
+        ("qdq-channel", {0, 1}),
+        ("qoperator", {None}),
+        ("dynamic", {None}),
+        ("dynamic-uint8", {None, 1}),
+    ],
+)
+def test_codes_mean_the_floats(quantized, setting, axes):
+    found = read(quantized[setting])
+    kernels = [t for t in found.values() if t.codes and t.role == "kernel"]
+    assert len(kernels) == 2
+    assert {t.codes.axis for t in kernels} == axes
+    for tensor in kernels:
+        codes = tensor.codes
+        stored = codes.codes()
+        assert stored.shape == tensor.shape
+        assert (codes.low, codes.high) in {(-128, 127), (0, 255)}
+        assert codes.low <= stored.min() <= stored.max() <= codes.high
+        wide = [1] * stored.ndim
+        if codes.axis is not None:
+            wide[codes.axis] = -1
+        floats = (stored - codes.zero_point.reshape(wide)) * codes.scale.reshape(wide)
+        np.testing.assert_allclose(tensor.load(), floats, rtol=1e-6)
+
+
+def test_biases_of_codes_have_the_product_of_both_scales(quantized):
+    bias = read(quantized["qoperator-channel"])["conv.bias_quantized"]
+    assert (bias.codes.axis, bias.codes.low) == (0, -(2**31))
+    floats = bias.codes.codes() * bias.codes.scale
+    np.testing.assert_allclose(bias.load(), floats, rtol=1e-6)
+
+
+def test_layouts_are_those_of_the_operators(save):
+    node = helper.make_node
+    path = save(
+        [
+            node("Conv", ["x", "full"], ["a"], "first"),
+            node("Conv", ["a", "depth"], ["b"], "second", group=4),
+            node("ConvTranspose", ["b", "up"], ["c"], "third"),
+            node("Gemm", ["c", "turned"], ["d"], "fourth", transB=1),
+            node("Gemm", ["d", "plain"], ["e"], "fifth"),
+            node("MatMul", ["left", "e"], ["f"], "sixth"),
+            node("LSTM", ["f", "W", "R", "B"], ["g"], "seventh", hidden_size=2),
+            node("Transpose", ["moved"], ["m"], perm=[1, 0]),
+            node("MatMul", ["g", "m"], ["y"], "eighth"),
+        ],
+        {
+            name: np.ones(shape, np.float32)
+            for name, shape in {
+                "full": (4, 2, 3, 3),
+                "depth": (4, 1, 3, 3),
+                "up": (4, 2, 3, 3),
+                "turned": (5, 8),
+                "plain": (5, 6),
+                "left": (3, 4),
+                "W": (1, 8, 3),
+                "R": (1, 8, 2),
+                "B": (1, 16),
+                "moved": (3, 4),
+            }.items()
+        },
+    )
+    found = {n: (t.role, t.layout, t.node) for n, t in read(path).items()}
+    assert found == {
+        "full": ("kernel", "OIHW", "first"),
+        "depth": ("depthwise_kernel", "OIHW", "second"),
+        "up": ("kernel", "IOHW", "third"),
+        "turned": ("kernel", "OI", "fourth"),
+        "plain": ("kernel", "IO", "fifth"),
+        "left": ("kernel", "OI", "sixth"),
+        "W": ("gate_kernel", "DGI", "seventh"),
+        "R": ("gate_recurrent_kernel", "DGI", "seventh"),
+        "B": ("gate_bias", "DG", "seventh"),
+        "moved": ("kernel", None, "eighth"),
+    }
+
+
+@pytest.mark.parametrize(("stated", "epsilon"), [({"epsilon": 1e-3}, 1e-3), ({}, 1e-5)])
+def test_epsilon_is_the_operators_own_or_its_default(save, stated, epsilon):
+    path = save(
+        [helper.make_node("BatchNormalization", ["x", *"abmv"], ["y"], **stated)],
+        {name: np.ones(4, np.float32) for name in "abmv"},
+    )
+    for tensor in read(path).values():
+        assert tensor.epsilon == pytest.approx(epsilon)

@@ -1,11 +1,20 @@
 """Reports at the edge: many classes, many variants, hostile names."""
 
+from dataclasses import replace
+
 from harness.core.results import (
+    AccountedTensor,
+    ErrorProfile,
+    ErrorStep,
     Finding,
+    FormatHarm,
     GoldenFacts,
+    MatrixCell,
     Proof,
     QualityReport,
+    RunMatrix,
     SuiteFacts,
+    WeightFault,
     Where,
 )
 
@@ -84,11 +93,28 @@ def hostile() -> QualityReport:
         outputs=(output(0.5, name=EVIL),),
         labels=labels(true, before, after, names),
         weights=tensors(EVIL),
-        weight_drift=drift(EVIL, 0.1, of=EVIL),
+        weight_drift=replace(
+            drift(EVIL, 0.2, of=EVIL),
+            faults=(WeightFault(EVIL, (EVIL,), EVIL),),
+            accounted=(AccountedTensor(EVIL, EVIL, EVIL, EVIL),),
+            notes=(EVIL,),
+        ),
+        weight_harm=(FormatHarm(EVIL, "int8", 0.5, 0.1, EVIL),),
         path=EVIL,
         backend=EVIL,
         runtime={EVIL: EVIL},
         skipped_checks={EVIL: EVIL},
+        profile=ErrorProfile(
+            EVIL, (ErrorStep(EVIL, EVIL, EVIL, 1e30, None, 1e-6, True),), 3
+        ),
+        matrix=RunMatrix(
+            EVIL,
+            3,
+            (
+                MatrixCell("deployed", "", 0.0, 0.0),
+                MatrixCell(EVIL, EVIL, None, 0.0, reason=EVIL),
+            ),
+        ),
     )
     finding = Finding(
         code=EVIL,
@@ -113,5 +139,5 @@ def hostile() -> QualityReport:
         base.variants,
         base.findings,
         base.notices,
-        {**PROVENANCE, EVIL: EVIL, "packages": {EVIL: EVIL}},
+        provenance={**PROVENANCE, EVIL: EVIL, "packages": {EVIL: EVIL}},
     )

@@ -4,11 +4,16 @@ import math
 import random
 
 from harness.core.results import (
+    AccountedTensor,
+    ChannelRanges,
+    Folding,
+    FormatHarm,
     Histogram,
     OutputComparison,
     TensorDrift,
     TensorStatistics,
     WeightComparison,
+    WeightFault,
     WorstSample,
 )
 
@@ -93,6 +98,23 @@ LAYERS = (
 )
 
 
+def powers(n: int, scale: float) -> Histogram:
+    """Counts by power of two, most of them near `scale`."""
+    top = math.ceil(math.log2(4 * scale))
+    edges = tuple(2.0 ** (top - k) for k in range(12, -1, -1))
+    counts = tuple(n >> (2 + abs(9 - k)) for k in range(12))
+    mirrored = tuple(-edge for edge in reversed(edges))
+    return Histogram((*mirrored, *edges), (*reversed(counts), n // 50, *counts))
+
+
+def channels(shape: tuple[int, ...], scale: float) -> ChannelRanges | None:
+    if len(shape) < 2:
+        return None
+    high = tuple(scale * (2 + k % 3) for k in range(min(shape[-1], 64)))
+    low = tuple(-value for value in high)
+    return ChannelRanges(len(shape) - 1, shape[-1], 2.0, 1.5, 0, 1, low, high)
+
+
 def tensors(prefix: str = "", step: float = 0.0, layers=LAYERS):
     return tuple(
         TensorStatistics(
@@ -114,9 +136,50 @@ def tensors(prefix: str = "", step: float = 0.0, layers=LAYERS):
             share_fp16_zero=0.0,
             share_fp16_subnormal=0.0021 if name == "conv2/kernel" else 0.0,
             share_fp16_overflow=0.0,
+            octaves=powers(n, scale),
+            channels=channels(shape, scale),
         )
         for name, shape, scale, n, op in layers
     )
+
+
+def verdict(noise: float) -> str:
+    if noise == 0:
+        return "same"
+    return "rounding" if noise <= 0.0125 else "drifted"
+
+
+def harm(layers=LAYERS):
+    """What int8 would do, the first layers worst."""
+    kernels = [name for name, shape, *_ in layers if len(shape) > 1]
+    return tuple(
+        FormatHarm(name, "int8", 0.5**k, 0.02 * 0.7**k, "scales differ" if k else None)
+        for k, name in enumerate(kernels, 1)
+    )
+
+
+def slips():
+    """A fault of each weight, and what became of a batch norm."""
+    return {
+        "faults": (
+            WeightFault("norm.epsilon", ("bn/gamma",), "epsilon 1e-05, not 0.001"),
+            WeightFault(
+                "quant.scale", ("conv1/kernel",), "index 3 is 8 times as large"
+            ),
+        ),
+        "foldings": (
+            Folding(
+                *("candidate", "kernel", ("bn/gamma",), ("conv1/kernel",)),
+                *(1e-5, 9e-6, 1.1e-5, (1e-5,), 1e-3, "differs", 1e-7),
+                "batch norm of 16 channels folded into conv1/kernel",
+            ),
+        ),
+        "accounted": (
+            AccountedTensor("bn/gamma", "reference", "folded", "into conv1/kernel"),
+            AccountedTensor("bn/beta", "reference", "folded", "into conv1/kernel"),
+        ),
+        "notes": ("channels in another order, undone by the next layer",),
+    }
 
 
 def drift(prefix: str, noise: float, of: str = "onnx", layers=LAYERS):
@@ -133,10 +196,15 @@ def drift(prefix: str, noise: float, of: str = "onnx", layers=LAYERS):
                 cosine_similarity=1 - noise**2 / 2,
                 n_changed=n if noise else 0,
                 note="one scale for 32 channels" if noise > 0.01 else None,
+                n=n,
+                verdict=verdict(noise),
+                error_ratio=noise * 80 if noise else None,
+                tolerance="half a step of int8 codes" if noise else "",
             )
             for name, shape, scale, n, op in layers
             if noise == 0 or len(shape) > 1
         ),
         unmatched_reference=("bn/moving_variance",) if noise else (),
         unmatched_candidate=("dense/kernel_zero_point",) if noise else (),
+        **(slips() if noise > 0.1 else {}),
     )

@@ -1,5 +1,7 @@
 """Whole reports, one for each way in which a release can end."""
 
+from dataclasses import replace
+
 from harness.core.results import (
     Finding,
     GoldenFacts,
@@ -10,7 +12,7 @@ from harness.core.results import (
 )
 
 from .labels import DIGITS, answers, labels, truth
-from .numbers import output
+from .numbers import LAYERS, drift, harm, output, tensors
 from .variants import (
     check,
     close_variant,
@@ -23,6 +25,10 @@ from .variants import (
     variant,
 )
 
+FORTY = (
+    *LAYERS,
+    *((f"block{k}/kernel", (3, 3, 8, 8), 0.05, 576, "Conv") for k in range(40)),
+)
 PROVENANCE = {
     "started": "2026-03-02T09:14:55+00:00",
     "seconds": 4.318,
@@ -96,6 +102,20 @@ def passing() -> QualityReport:
         ),
         "passed",
     )
+
+
+def slipped() -> QualityReport:
+    """Weights with named faults, held against those of the reference itself."""
+    original = replace(
+        reference(), weights=tensors("", 0.0, FORTY), weight_harm=harm(FORTY)
+    )
+    drifted = replace(
+        pads_variant(),
+        name="onnx-slip",
+        weights=tensors("", 0.2, FORTY),
+        weight_drift=drift("", 0.2, "keras", FORTY),
+    )
+    return report((original, drifted), "failed")
 
 
 def failing() -> QualityReport:

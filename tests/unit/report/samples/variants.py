@@ -3,11 +3,20 @@
 import random
 from collections.abc import Sequence
 
-from harness.core.results import Check, VariantResult
+from harness.core.results import (
+    Check,
+    QuantizationAudit,
+    QuantizationFinding,
+    VariantResult,
+)
 
 from .labels import BEFORE, TRUE, answers, labels
 from .numbers import drift, output, tensors
+from .runs import matrix, profile
 
+BIAS = QuantizationFinding(
+    "QNT301", "error", "quant.bias", "conv1/bias", "conv1", "its scale is 8 times off"
+)
 RUNTIME = {
     "backend": "onnxruntime",
     "version": "1.31.1",
@@ -124,6 +133,7 @@ def int8_variant() -> VariantResult:
         labels=labels(TRUE, BEFORE, after),
         weights=tensors("quant/", 0.06),
         weight_drift=drift("quant/", 0.012),
+        weight_audit=QuantizationAudit(7, 7, 7, 0, (BIAS,)),
     )
 
 
@@ -176,4 +186,6 @@ def pads_variant() -> VariantResult:
         weights=tensors(),
         weight_drift=drift("", 0.0),
         skipped_checks={},
+        profile=profile(),
+        matrix=matrix(),
     )

@@ -1,0 +1,1 @@
+"""Networks of the bench, one file a kind of exporter."""

@@ -1,0 +1,82 @@
+"""Commands that read saved reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli.base import FAILED, PASSED, SUITE_PATH, leave, outputs, publish
+
+
+class _Report(click.Group):
+    """``harness report RESULT.json`` renders: what is no command is a file."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the usual command in front of a file's name."""
+        if args and args[0] not in {*self.commands, *ctx.help_option_names}:
+            args = ["render", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Report)
+def report() -> None:
+    """Render a saved RESULT.json again, or compare two.
+
+    ``harness report RESULT.json --html F`` is short for ``harness report render``.
+    """
+
+
+@report.command()
+@click.argument("result", type=SUITE_PATH)
+@outputs
+@click.option(
+    "--frames",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write tables (variants, checks, classes, ...) into this folder.",
+)
+@click.option(
+    "--frames-format",
+    type=click.Choice(("csv", "parquet")),
+    default="csv",
+    show_default=True,
+)
+def render(
+    result: Path, frames: Path | None, frames_format: str, **files: Path | None
+) -> None:
+    """Render a saved RESULT.json again; needs neither models nor data."""
+    from harness.report.json_ import read_report
+
+    saved = read_report(result)
+    publish(saved, files, several=False)
+    if frames is not None:
+        from harness.report.frames import write_frames
+
+        for file in write_frames(saved, frames, frames_format):
+            click.echo(f"table: {file}")
+
+
+@report.command()
+@click.argument("before", type=SUITE_PATH)
+@click.argument("after", type=SUITE_PATH)
+def diff(before: Path, after: Path) -> None:
+    """Tell what is new, fixed or worse from BEFORE.json to AFTER.json.
+
+    Exits with 1 where anything is new or worse.
+    """
+    from harness.report.changes import changes, render_changes, troubled
+    from harness.report.json_ import read_report
+
+    then, now = read_report(before), read_report(after)
+    click.echo(render_changes(then, now), nl=False)
+    leave(FAILED if troubled(changes(then, now)) else PASSED)
+
+
+@report.command()
+def schema() -> None:
+    """Print the JSON Schema of the report."""
+    import json
+
+    from harness.report.schema import report_schema
+
+    click.echo(json.dumps(report_schema(), indent=2))

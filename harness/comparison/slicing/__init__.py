@@ -1,0 +1,1 @@
+"""Parts of the golden data that are looked at by themselves."""

@@ -1,0 +1,42 @@
+"""What a translator answers: the file's graph as an ONNX model that can be run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import onnx
+
+OPSET = 17
+IR_VERSION = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Translation:
+    """A file of another form, as ONNX.
+
+    Attributes:
+        model: Opset 17; inputs and outputs have the names by which the form's own
+            runtime calls them, and what was quantized is fed and answered as floats.
+        origin: Output of an ONNX node -> the node or tensor of the file that it
+            stands for.
+        inputs: ONNX input -> the file's own name of it.
+        outputs: ONNX output -> the file's own name of it.
+        steps: ONNX output -> quantization step of its numbers; 0 for floats.
+        rounds: Whether kernels of the file round floats to 8 bits as they come.
+    """
+
+    model: onnx.ModelProto
+    origin: Mapping[str, str]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    steps: Mapping[str, float] = field(default_factory=dict)
+    rounds: bool = False
+
+    @property
+    def nodes(self) -> dict[str, str]:
+        """ONNX node name -> the node or tensor of the file that it stands for."""
+        return {n.name: self.origin[n.output[0]] for n in self.model.graph.node}
