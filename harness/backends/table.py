@@ -8,7 +8,14 @@ from harness.backends.entry_points import third_party
 from harness.core.registry import LazyEntry, Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import onnx
+
     from harness.core.protocols import Backend
+
+    Exporter = Callable[[Path, Mapping[str, object]], onnx.ModelProto]
 
 # Recorded outputs are golden data: writer and reader of their format live together
 # in harness.golden, and only this table's text knows that one of them is a backend.
@@ -64,3 +71,14 @@ _OURS = {
 }
 _THEIRS, NOTICES = third_party(_OURS)
 BACKENDS: Registry[Backend] = Registry("backend", {**_THEIRS, **_OURS})
+# Forms whose own framework writes ONNX: `export(path, options)`.
+EXPORTERS: Registry[Exporter] = Registry(
+    "exporter to ONNX",
+    {
+        "exported-program": LazyEntry(
+            "harness.backends.torch_to_onnx:program_to_onnx",
+            requires=("torch", "onnxscript"),
+            extra="torch",
+        )
+    },
+)

@@ -40,17 +40,29 @@ def load_program(path: Path, options: Options) -> TorchModel:
         ModelLoadError: It was exported in training mode, or takes other things than
             tensors.
     """
-    refuse_code(path, frozenset(options.names("custom_ops")))
-    with _weights_only(path), _whole_errors():
-        program = torch.export.load(str(path))
-    _refuse_training(path, program)
-    _refuse_other_types(path, program)
+    program = read_program(path, options)
     return TorchModel(
         inputs=tuple(_spec(name, value) for name, value in _fed(program).items()),
         answer=_Program(program),
         outputs=tuple(_outputs(program)),
         facts={"form": "exported program"},
     )
+
+
+def read_program(path: Path, options: Options) -> Any:
+    """The program itself, once it is sure that loading it runs no code.
+
+    Raises:
+        UnsafeModelError: Loading it would run code that the suite did not allow.
+        ModelLoadError: It was exported in training mode, or takes other things than
+            tensors.
+    """
+    refuse_code(path, frozenset(options.names("custom_ops")))
+    with _weights_only(path), _whole_errors():
+        program = torch.export.load(str(path))
+    _refuse_training(path, program)
+    _refuse_other_types(path, program)
+    return program
 
 
 class _Program:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from harness.backends.detect import detect_form
 from harness.backends.onnxruntime_ import open_bytes
+from harness.backends.table import EXPORTERS
 from harness.core.errors import HarnessError
-from harness.graphs.translate import is_translated, translate
+from harness.graphs.translate import as_exported, is_translated, translate
 from harness.graphs.translate.verify import verify
 from harness.pipeline.opening import predictor_for
 
@@ -111,6 +112,8 @@ def graph_is_seen(path: Path) -> bool:
     except HarnessError:
         # Opening the variant says what is wrong with the file.
         return False
+    if form in EXPORTERS:
+        return not EXPORTERS.entry(form).missing()
     return form == "onnx" or is_translated(form)
 
 
@@ -152,7 +155,10 @@ def _translated(
     form: str,
 ) -> GraphView | str:
     inputs, answers = samples
-    translation = translate(spec.path, form)
+    if form in EXPORTERS:
+        translation = as_exported(EXPORTERS.get(form)(spec.path, spec.options))
+    else:
+        translation = translate(spec.path, form)
     view = _view(spec, translation)
     found = verify(
         translation, lambda: view.predict(suite, source, inputs, None), answers

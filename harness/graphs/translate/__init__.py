@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from harness.core.errors import UnsupportedFormatError
-from harness.graphs.translate.translation import Translation
+from harness.graphs.translate.translation import Translation, as_exported
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Translation", "is_translated", "translate"]
+__all__ = ["Translation", "as_exported", "is_translated", "translate"]
 
 # Form -> module and function that answer for it.
 _TRANSLATORS = {

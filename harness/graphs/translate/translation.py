@@ -40,3 +40,15 @@ class Translation:
     def nodes(self) -> dict[str, str]:
         """ONNX node name -> the node or tensor of the file that it stands for."""
         return {n.name: self.origin[n.output[0]] for n in self.model.graph.node}
+
+
+def as_exported(model: onnx.ModelProto) -> Translation:
+    """What a framework exported itself: values go by the names of its own nodes."""
+    for node in model.graph.node:
+        node.name = node.name or node.output[0]
+    return Translation(
+        model=model,
+        origin={name: name for node in model.graph.node for name in node.output},
+        inputs={value.name: value.name for value in model.graph.input},
+        outputs={value.name: value.name for value in model.graph.output},
+    )

@@ -419,3 +419,23 @@ def test_a_batch_dependence_is_no_operator_that_means_something_else(make):
     finding = make.finding(code="BAT001", cause="runtime.batch")
     check = ask("operator_semantics", make.result(), findings=[finding])
     assert check.status == "passed"
+
+
+def test_equal_accuracy_hides_no_loser(make):
+    """Twelve samples of one class went to another: accuracy stays, a class does not."""
+    per_class = [make.one_class("seven", 100, 12), make.one_class("one", 100, 0, 12)]
+    labels = make.labels(12, 12, n=200, per_class=per_class)
+    judged = judge(make.result(labels=labels), default_gate("quantized"), ())
+    found = {check.name: check for check in judged.checks}
+    assert found["accuracy"].status == "passed"
+    assert found["per_class_recall"].status == "failed"
+    assert found["per_class_recall"].parts == ("seven",)
+
+
+def test_few_samples_tell_what_would_decide(make):
+    per_class = [make.one_class("seven", 20, 4), make.one_class("one", 20, 0, 4)]
+    labels = make.labels(4, 4, n=40, per_class=per_class)
+    judged = judge(make.result(labels=labels), default_gate("quantized"), ())
+    found = {check.name: check for check in judged.checks}
+    assert found["per_class_recall"].status == "undecided"
+    assert "fewer than 7 of 20 cannot be told" in found["per_class_recall"].message
