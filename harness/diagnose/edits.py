@@ -66,19 +66,6 @@ def replace_node(key: str, op_type: str, inputs: int = 1, **attributes: Any) -> 
     return change
 
 
-def insert_before(key: str, index: int, op_type: str, **attributes: Any) -> Change:
-    """Put a new operator of one input in front of a node's input."""
-
-    def change(model: onnx.ModelProto) -> None:
-        node = node_of(model, key)
-        made = fresh(model, op_type.lower())
-        new = onnx.helper.make_node(op_type, [node.input[index]], [made], **attributes)
-        node.input[index] = made
-        model.graph.node.insert(place_of(model, key), new)
-
-    return change
-
-
 def insert_after(
     value: str, op_type: str, constants: Sequence[Array] = (), **attributes: Any
 ) -> Change:

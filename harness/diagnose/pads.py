@@ -9,20 +9,40 @@ import onnx
 
 from harness.diagnose.case import say
 from harness.diagnose.edits import add_constant, node_of, opset_of
-from harness.diagnose.windows import CONVS, POOLS
+from harness.diagnose.windows import CONVS, POOLS, filled, shown, window_suspects
 from harness.graphs.padding import padding_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.diagnose.case import Case
-    from harness.diagnose.cause import Cause, Suspect
+    from harness.diagnose.cause import Cause, Statement, Suspect
     from harness.diagnose.edits import Change
+    from harness.diagnose.windows import Windows
     from harness.graphs.model import Graph, Node
     from harness.graphs.padding import Padding
 
 _WINDOWED = frozenset(CONVS + POOLS)
+FILLING = _WINDOWED | {"Pad"}
+"""Operators that fill what lies beyond their input."""
 _TURNED = ((0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2))
+
+
+def fill_suspects(case: Case, cause: Cause) -> Iterator[Suspect]:
+    """A suspect for each window and each Pad that is filled otherwise."""
+    yield from window_suspects(case, cause, CONVS + POOLS, _tell_fill)
+    yield from pad_suspects(case, cause)
+
+
+def _tell_fill(pair: Windows) -> Statement:
+    theirs = pair.nodes[1]
+    mine, other = filled(pair.mine), filled(pair.other)
+    return say(
+        f"{theirs.op_type} '{theirs.label}' pads {shown(pair.other)} with {other}; the "
+        f"reference pads with {mine}",
+        f"pads with {mine}",
+        f"pads with {other}",
+    )
 
 
 def pad_suspects(case: Case, cause: Cause) -> Iterator[Suspect]:

@@ -52,13 +52,6 @@ def gain(expected: Array, got: Array, axis: int) -> tuple[FloatArray, float]:
     return factor, float(left / (np.linalg.norm(other - mine) or 1.0))
 
 
-def negatives_share(expected: Array, got: Array, source: Array) -> float:
-    """Share of the absolute error where an elementwise input is negative."""
-    gap = np.abs(np.asarray(got, np.float64) - expected)
-    total = float(gap.sum())
-    return float(gap[source < 0].sum()) / total if total else 0.0
-
-
 def best_shift(
     expected: Array, got: Array, axes: tuple[int, ...]
 ) -> tuple[tuple[int, ...], float]:
@@ -79,13 +72,3 @@ def best_shift(
     best = min(options, key=lambda shift: (left(shift), shift))
     still = left((0,) * len(axes))
     return best, left(best) / still if still else 1.0
-
-
-def growth(expected: Array, got: Array, axis: int) -> float:
-    """Correlation of the error's size with the place on an axis: 1 where it grows."""
-    gap = np.abs(np.asarray(got, np.float64) - expected)
-    others = tuple(i for i in range(gap.ndim) if i != axis % gap.ndim)
-    along = gap.mean(axis=others)
-    if len(along) < 3 or not along.std():
-        return 0.0
-    return float(np.corrcoef(np.arange(len(along)), along)[0, 1])

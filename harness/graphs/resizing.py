@@ -7,7 +7,7 @@ ONNX's operator reference, Resize.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,10 +80,6 @@ class Resizing:
     def filters(self) -> bool:
         """Whether anything is shrunk through a filter."""
         return self.antialias and any(scale < 1 for _, _, scale in self.axes)
-
-    def with_setting(self, name: str, source: Resizing) -> Resizing:
-        """This one with one attribute of another."""
-        return replace(self, **{name: getattr(source, name)})
 
 
 def resizing_of(graph: Graph, node: Node) -> Resizing | None:
