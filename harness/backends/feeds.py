@@ -138,7 +138,8 @@ def _shape_hint(wanted: tuple[object, ...], found: tuple[int, ...]) -> str:
     if len(wanted) == 2 < len(found) and wanted[1] in (None, math.prod(found[1:])):
         return "say flatten = true in the variant's preprocess table"
     return (
-        "transpose in the variant's preprocess table, or set its batch_size"
+        "transpose in the variant's preprocess table (harness init writes a suite"
+        " that does), or set its batch_size"
         " or batch_axis"
     )
 

@@ -130,8 +130,14 @@ def _diagnosed(
 def _require_answers(candidate: Candidate) -> None:
     """Outputs of another shape are drift that a graph may explain; none are not."""
     failure = candidate.lane.failure
-    if failure is not None and not isinstance(failure.error, ComparisonError):
-        raise failure.error
+    if failure is None or isinstance(failure.error, ComparisonError):
+        return
+    error = failure.error
+    raise type(error)(
+        f"candidate {candidate.spec.path}, from sample {failure.sample} on:"
+        f" {error.message}",
+        hint=error.hint,
+    ) from error
 
 
 def _report(state: Pass, told: _Told) -> DriftReport:

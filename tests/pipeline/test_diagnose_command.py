@@ -181,6 +181,20 @@ def test_what_cannot_be_run_is_exit_code_3(pair, arguments, code):
     assert "Hint: " in result.stderr
 
 
+def test_a_candidate_that_takes_other_samples_is_named_with_what_to_do(pair):
+    model = stem()
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 3
+    model.graph.initializer[0].CopyFrom(
+        numpy_helper.from_array(np.ones((3, 3, 3, 3), np.float32), "kernel")
+    )
+    onnx.save(model, pair.folder / "candidate.onnx")
+    result = pair()
+    assert result.exit_code == 3
+    told = " ".join(result.stderr.split())
+    assert "candidate.onnx, from sample 0 on: input 'image' takes shape" in told
+    assert "harness init writes a suite" in told
+
+
 def test_the_gate_names_the_fault_and_runs_the_suite_s_matrix(release):
     images = np.random.default_rng(0).uniform(0, 1, (90, 1, 12, 12)).astype("f")
     release.data(image=images, classes=np.array(["ant", "bee", "cat"]))
