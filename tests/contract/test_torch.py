@@ -18,6 +18,7 @@ from harness.golden.source import open_golden
 from harness.testing import LiveBackendContract, answers
 
 torch = pytest.importorskip("torch", reason="needs the torch extra")
+import torchscript  # noqa: E402 - only where torch is there
 from torch import nn  # noqa: E402 - only where torch is there
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -112,7 +113,7 @@ def trace(module, example, path):
 
 
 def script(module, example, path):
-    torch.jit.script(module).save(path)
+    torchscript.script(module).save(path)
 
 
 def program(module, example, path):

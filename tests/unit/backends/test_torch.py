@@ -18,6 +18,7 @@ from harness.core.errors import (
 )
 
 torch = pytest.importorskip("torch", reason="needs the torch extra")
+import torchscript  # noqa: E402 - only where torch is there
 from torch import nn  # noqa: E402 - only where torch is there
 
 X = np.arange(8, dtype=np.float32).reshape(2, 4)
@@ -55,7 +56,7 @@ def scripted(tmp_path):
     def save(module):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.jit.script(module).save(tmp_path / "model.pt")
+            torchscript.script(module).save(tmp_path / "model.pt")
         return tmp_path / "model.pt"
 
     return save

@@ -5,6 +5,7 @@ import zipfile
 
 import torch
 import torch.ao.quantization.fx._decomposed  # registers operators
+import torchscript
 from torch import nn
 from torch._export.serde.serialize import serialize
 
@@ -89,7 +90,7 @@ def write(folder):
     with warnings.catch_warnings():
         # All of torch.jit is deprecated; people have its files.
         warnings.simplefilter("ignore")
-        scripted = torch.jit.script(model)
+        scripted = torchscript.script(model)
         torch.jit.save(scripted, folder / "scripted.pt")
         torch.jit.save(torch.jit.freeze(scripted), folder / "frozen.pt")
         traced = torch.jit.trace(model, sample, check_trace=False)
@@ -137,5 +138,5 @@ def write_quantized(folder):
         observed(torch.randn(2, 3, 8, 8))
         model = torch.ao.quantization.convert(observed)
         torch.save(model.state_dict(), folder / "quantized.pth")
-        torch.jit.save(torch.jit.script(model), folder / "quantized.pt")
+        torch.jit.save(torchscript.script(model), folder / "quantized.pt")
     return model
