@@ -85,9 +85,9 @@ def _print_no_change(random: Generator, suites: int) -> None:
         wrong = verdicts.count("failed")
         failed, total = failed + wrong, total + suites
         sizes = "long tail" if world.tail else "balanced"
-        rate = _rate(wrong, suites)
-        print(f"| {world.classes} | {world.samples:,} | {sizes} | {suites} | {rate} |")
-    print(f"| all | | | {total:,} | {_rate(failed, total)} |")
+        share = rate(wrong, suites)
+        print(f"| {world.classes} | {world.samples:,} | {sizes} | {suites} | {share} |")
+    print(f"| all | | | {total:,} | {rate(failed, total)} |")
 
 
 def _unchanged() -> Iterator[World]:
@@ -106,7 +106,7 @@ def _print_drops(random: Generator, suites: int) -> None:
                 world = World(classes, 200 * classes, moving=moving, drop=drop)
                 verdicts = [_class_verdict(random, world) for _ in range(5 * suites)]
                 cells = " | ".join(
-                    _rate(verdicts.count(word), len(verdicts))
+                    rate(verdicts.count(word), len(verdicts))
                     for word in ("fail", "undecided", "pass")
                 )
                 print(
@@ -114,7 +114,8 @@ def _print_drops(random: Generator, suites: int) -> None:
                 )
 
 
-def _rate(count: int, n: int) -> str:
+def rate(count: int, n: int) -> str:
+    """A share with its 95 % interval."""
     low, high = wilson_interval(count, n) or (0.0, 1.0)
     return f"{count / n:.1%} ({low:.1%} to {high:.1%})"
 
@@ -140,12 +141,13 @@ def _candidate(random: Generator, world: World) -> VariantResult:
     lost = random.binomial(right, world.moving / 2 / 0.9)
     won = random.binomial(sizes - right, np.minimum(1, world.moving / 2 / 0.1))
     lost[0] += random.binomial(right[0] - lost[0], world.drop / 0.9)
-    return _record(sizes, right, lost, won)
+    return record(sizes, right, lost, won)
 
 
-def _record(
+def record(
     sizes: np.ndarray, right: np.ndarray, lost: np.ndarray, won: np.ndarray
 ) -> VariantResult:
+    """What a comparison finds of so many samples a class: vectors of one shape."""
     n = int(sizes.sum())
     moved = int((lost + won).sum())
     names = [str(i) for i in range(len(sizes))]

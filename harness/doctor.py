@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.backends.table import BACKENDS, NOTICES
+from harness.comparison import TASK_NOTICES
 from harness.core.provenance import cpu_flags, package_versions
 from harness.pipeline.canaries import canaries
 
@@ -65,7 +66,7 @@ def render_health(health: Health) -> str:
     for backend in health.backends:
         state = f"not installed: {backend.hint}" if backend.hint else "runs here"
         lines.append(f"  {backend.name:<14} {state}")
-    lines += [f"  {notice}" for notice in NOTICES]
+    lines += [f"  {notice}" for notice in (*NOTICES, *TASK_NOTICES)]
     lines.append("Versions")
     lines += [f"  {name:<24} {number}" for name, number in health.versions.items()]
     lines.append("CPU features that change numbers")

@@ -50,6 +50,23 @@ def framework_models(pytestconfig):
 
 
 @pytest.fixture(scope="session")
+def openvino_models(pytestconfig, framework_models):
+    """Folder of what ``fixtures/openvino_models.py`` makes, once by one process."""
+    script = Path(__file__).with_name("fixtures") / "openvino_models.py"
+    digits = Path(__file__).parents[1] / "golden" / "digits" / "models"
+    known = hashlib.sha256(script.read_bytes() + framework_models.name.encode())
+    known.update(version("openvino").encode() + version("torch").encode())
+    folder = pytestconfig.cache.mkdir(f"openvino-models-{known.hexdigest()[:12]}")
+    with FileLock(folder / "lock"):
+        if not (folder / "made").exists():
+            command = [sys.executable, script, folder, digits, framework_models]
+            done = subprocess.run(command, capture_output=True, check=False, text=True)
+            assert done.returncode == 0, done.stderr[-2000:]
+            (folder / "made").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
 def servers(pytestconfig, tmp_path_factory):
     """Real servers of models on loopback, see ``servers/running.py``."""
     file = Path(__file__).with_name("servers") / "running.py"

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 
 from benchmarks.drift.faults import Truth
-from benchmarks.drift.nets import digits_port, keras_nets, torch_nets
+from benchmarks.drift.nets import (
+    digits_port,
+    keras_nets,
+    openvino_nets,
+    torch_nets,
+)
 from benchmarks.drift.topologies import DIGITS, built, cached
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from benchmarks.drift.data import Array
@@ -35,6 +42,12 @@ _TORCH_FILES = {
     "epsilon": "torch-bn-epsilon.onnx",
     "flatten_order": "torch-flatten-order.onnx",
 }
+# OpenVINO names a layer anew where it moves the Pad before it into a convolution.
+_MERGED = "Conv__"
+_IN_OPENVINO = (
+    *("encoder", "vit", "gru", "lstm", "mixer", "convnet", "signal", "wave"),
+    "mobilenetv2",
+)
 _EXPORTED_TWICE = ("encoder", "vit", "gru", "mixer", "convnet", "signal")
 
 
@@ -72,6 +85,7 @@ def file_pairs(cache: Path) -> list[FilePair]:
         *_keras_pairs(cache),
         *_torch_pairs(cache),
         *_exported_twice(cache),
+        *_openvino_pairs(cache),
         *_fused(cache),
     ]
 
@@ -160,6 +174,36 @@ def _exported_twice(cache: Path) -> list[FilePair]:
     return [*pairs, FilePair("re-export:opset", path, again, inputs="mobilenetv2")]
 
 
+def _openvino_pairs(cache: Path) -> list[FilePair]:
+    """What OpenVINO's tool makes of the ports, and of the bench's networks."""
+    ports = cached("digits-ports", "digits_port", cache, _write_ports)
+    for name in _IN_OPENVINO:
+        built(name, cache)
+    folder = cached(
+        "openvino", "openvino_nets", cache, partial(_convert, ports=ports, cache=cache)
+    )
+    pairs = []
+    for slip in (None, *digits_port.SLIPS):
+        truth = _truth(slip, "openvino")
+        if truth is not None:
+            truth = replace(truth, words=(*truth.words, _MERGED))
+        word = slip or "clean"
+        path = folder / f"{word}.xml"
+        pairs.append(FilePair(f"keras-openvino:{word}", _KERAS, path, truth))
+    for name in _IN_OPENVINO:
+        path = folder / f"{name}.xml"
+        network = built(name, cache).path
+        pairs.append(FilePair(f"onnx-openvino:{name}", network, path, inputs=name))
+    return pairs
+
+
+def _convert(folder: Path, *, ports: Path, cache: Path) -> None:
+    sources = {slip: ports / f"{slip}.onnx" for slip in digits_port.SLIPS}
+    sources["clean"] = DIGITS / "models" / "digits.onnx"
+    sources |= {name: built(name, cache).path for name in _IN_OPENVINO}
+    openvino_nets.convert(sources, folder)
+
+
 def _export_again(folder: Path) -> None:
     """By the exporter that did not write the bench's own file."""
     dynamo = {"vit", "mixer"}
@@ -196,13 +240,15 @@ def _fused(cache: Path) -> list[FilePair]:
     ]
 
 
-def write_suite(pair: FilePair, folder: Path, samples: Array | None = None) -> Path:
+def write_suite(
+    pair: FilePair, folder: Path, samples: Mapping[str, Array] | None = None
+) -> Path:
     """A suite of the two files.
 
     Args:
         pair: The files.
         folder: Where they are copied to, and the suite is written.
-        samples: What both are fed; None feeds the golden digits.
+        samples: What both are fed, by name; None feeds the golden digits.
     """
     blocks = ['[suite]\nname = "pair"\ntask = "tensor"\nreference = "reference"\n']
     blocks.append(_golden(folder / "golden.npz", samples))
@@ -213,6 +259,8 @@ def write_suite(pair: FilePair, folder: Path, samples: Array | None = None) -> P
         source: Path = getattr(pair, side)
         copy = folder / f"{side}{source.suffix}"
         shutil.copyfile(source, copy)
+        if source.suffix == ".xml":
+            shutil.copyfile(source.with_suffix(".bin"), copy.with_suffix(".bin"))
         kind = "original" if side == "reference" else "converted"
         blocks.append(
             f'[[variant]]\nname = "{side}"\nkind = "{kind}"\npath = "{copy.name}"\n'
@@ -226,9 +274,11 @@ def write_suite(pair: FilePair, folder: Path, samples: Array | None = None) -> P
     return path
 
 
-def _golden(path: Path, samples: Array | None) -> str:
+def _golden(path: Path, samples: Mapping[str, Array] | None) -> str:
     if samples is not None:
-        np.savez(path, image=samples)
+        # A single input is bound whatever its name.
+        one = len(samples) == 1
+        np.savez(path, **({"image": next(iter(samples.values()))} if one else samples))
         return '[golden]\ndata = "golden.npz"\n'
     with np.load(next((DIGITS / "data").glob("*.npz"))) as shard:
         np.savez(path, image=shard["image"][:32])

@@ -10,18 +10,16 @@ Nothing of the package is imported before its backend is asked for.
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from harness.core.registry import LazyEntry
+from harness.core.entry_points import offered
 
 if TYPE_CHECKING:
     from collections.abc import Container
-    from importlib.metadata import EntryPoint
+
+    from harness.core.registry import LazyEntry
 
 GROUP = "harness.backends"
-_TARGET = re.compile(r"[\w.]+:\w+")
 
 
 def third_party(taken: Container[str]) -> tuple[dict[str, LazyEntry], tuple[str, ...]]:
@@ -31,27 +29,6 @@ def third_party(taken: Container[str]) -> tuple[dict[str, LazyEntry], tuple[str,
         taken: Names of our own, which nobody replaces.
 
     Returns:
-        Name -> entry, and what a reader should know of those that are left out: a
-        name is ours or, among packages in their order, another's already; or an entry
-        names no function.
+        Name -> entry, and what a reader should know of those that are left out.
     """
-    entries: dict[str, LazyEntry] = {}
-    notices = []
-    # A package that is found twice on the path offers its backends once.
-    offers = {(_distribution(p), p.name, p.value) for p in entry_points(group=GROUP)}
-    for distribution, name, target in sorted(offers):
-        offer = f"{distribution} offers a backend {name!r}, which is left out"
-        if name in taken:
-            notices.append(f"{offer}: the harness has one of this name")
-        elif name in entries:
-            theirs = entries[name].distribution
-            notices.append(f"{offer}: {theirs} has one of this name")
-        elif not _TARGET.fullmatch(target):
-            notices.append(f"{offer}: {target!r} is not package.module:function")
-        else:
-            entries[name] = LazyEntry(target, distribution=distribution)
-    return entries, tuple(notices)
-
-
-def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "an unknown package"
+    return offered(GROUP, "backend", taken)

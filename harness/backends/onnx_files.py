@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from harness.backends.admission import MAX_MESSAGE, check_size
 from harness.backends.parts import reading
 from harness.core.containment import path_inside
 from harness.core.errors import ModelLoadError, UnsafeModelError
+from harness.core.remembered import remembered
 from harness.formats.calls import MAX_UNFOLDED, readable, unfolded
 from harness.formats.malformed import Malformed, OutOfBounds
 from harness.formats.onnx_parts import OnnxParts, onnx_parts
@@ -60,6 +62,11 @@ def data_files(model: Path) -> tuple[str, ...]:
     A model that holds all of its data is only searched for the entry's key, at the
     speed of memory. One that is damaged, which the runtime tells of, has none.
     """
+    found = remembered("data files", model, lambda: json.dumps(_data_files(model)))
+    return tuple(json.loads(found))
+
+
+def _data_files(model: Path) -> tuple[str, ...]:
     if not _mentions_external_data(model):
         return ()
     try:

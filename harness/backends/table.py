@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from harness.core.protocols import Backend
+    from harness.core.protocols import Arrays, Backend
 
-    Exporter = Callable[[Path, Mapping[str, object]], onnx.ModelProto]
+    # Samples -> what the model itself is fed for the first of them.
+    Feeds = Callable[[int], Arrays]
+    Exporter = Callable[[Path, Mapping[str, object], Feeds], onnx.ModelProto]
 
 # Recorded outputs are golden data: writer and reader of their format live together
 # in harness.golden, and only this table's text knows that one of them is a backend.
@@ -71,7 +73,12 @@ _OURS = {
 }
 _THEIRS, NOTICES = third_party(_OURS)
 BACKENDS: Registry[Backend] = Registry("backend", {**_THEIRS, **_OURS})
-# Forms whose own framework writes ONNX: `export(path, options)`.
+_STATE = LazyEntry(
+    "harness.backends.torch_module_to_onnx:state_to_onnx",
+    requires=("torch", "onnxscript"),
+    extra="torch",
+)
+# Forms whose own framework writes ONNX: `export(path, options, feeds)`.
 EXPORTERS: Registry[Exporter] = Registry(
     "exporter to ONNX",
     {
@@ -79,6 +86,14 @@ EXPORTERS: Registry[Exporter] = Registry(
             "harness.backends.torch_to_onnx:program_to_onnx",
             requires=("torch", "onnxscript"),
             extra="torch",
-        )
+        ),
+        "safetensors": _STATE,
+        "state-dict": _STATE,
+        "state-dict-old": _STATE,
+        "torchscript": LazyEntry(
+            "harness.backends.torch_module_to_onnx:script_to_onnx",
+            requires=("torch", "onnxscript"),
+            extra="torch",
+        ),
     },
 )

@@ -56,9 +56,7 @@ def load_script(path: Path, options: Options) -> TorchModel:
             or reads or writes files, and ``custom_ops`` does not name it.
         ModelLoadError: It takes something else than tensors.
     """
-    _refuse_operators(path, frozenset(options.names("custom_ops")))
-    with _no_deprecation():
-        module = torch.jit.load(str(path), map_location="cpu")
+    module = read_script(path, options)
     facts = {"form": "TorchScript", **evaluating(module)}
     arguments = module.forward.schema.arguments[1:]
     _refuse_other_types(path, arguments)
@@ -70,6 +68,18 @@ def load_script(path: Path, options: Options) -> TorchModel:
         path,
     )
     return TorchModel(inputs, lambda feeds: module(**feeds), _outputs(module), facts)
+
+
+def read_script(path: Path, options: Options) -> Any:
+    """The module itself, once it is sure that loading it runs no foreign code.
+
+    Raises:
+        UnsafeModelError: Its code calls an operator that does not come with PyTorch,
+            or reads or writes files, and ``custom_ops`` does not name it.
+    """
+    _refuse_operators(path, frozenset(options.names("custom_ops")))
+    with _no_deprecation():
+        return torch.jit.load(str(path), map_location="cpu")
 
 
 def _refuse_operators(path: Path, named: Collection[str]) -> None:

@@ -43,6 +43,22 @@ def load_state(path: Path, form: str, options: Options) -> TorchModel:
         UnsafeModelError: The file holds more than tensors and plain containers.
         ModelLoadError: The factory fails, or the weights do not fit its module.
     """
+    module = read_module(path, form, options)
+    factory = options.get("factory", str, "")
+    facts = {"form": form, "factory": factory, **evaluating(module)}
+    required, optional = _arguments(path, module)
+    inputs = declared_inputs(options, required, optional, path)
+    return TorchModel(inputs, lambda feeds: module(**feeds), facts=facts)
+
+
+def read_module(path: Path, form: str, options: Options) -> Any:
+    """The factory's module with the file's weights in it.
+
+    Raises:
+        SuiteError: No factory is named, it cannot be found, or it gives no module.
+        UnsafeModelError: The file holds more than tensors and plain containers.
+        ModelLoadError: The factory fails, or the weights do not fit its module.
+    """
     loaded = _safetensors(path) if form == "safetensors" else _pickled(path)
     state = _state(path, loaded, options.get("state", str, ""))
     factory = options.get("factory", str, "")
@@ -54,10 +70,7 @@ def load_state(path: Path, form: str, options: Options) -> TorchModel:
         )
     module = _built(options, factory)
     _fill(path, factory, module, state)
-    facts = {"form": form, "factory": factory, **evaluating(module)}
-    required, optional = _arguments(path, module)
-    inputs = declared_inputs(options, required, optional, path)
-    return TorchModel(inputs, lambda feeds: module(**feeds), facts=facts)
+    return module
 
 
 def _safetensors(path: Path) -> Any:

@@ -9,6 +9,7 @@ import logging
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import torch
 
@@ -23,18 +24,26 @@ if TYPE_CHECKING:
 
     import onnx
 
-_OPSET = 18
+    from harness.backends.table import Feeds
+
+# As PyTorch writes it today: Gelu is one operator since 20.
+OPSET = 20
+# Writes a whole graph to standard output where the exporter of TorchScript fails.
+_PRINTS = "torch._C._jit_onnx_log"
 
 
-def program_to_onnx(path: Path, options: Mapping[str, object]) -> onnx.ModelProto:
+def program_to_onnx(
+    path: Path, options: Mapping[str, object], _feeds: Feeds | None = None
+) -> onnx.ModelProto:
     """The program of a ``.pt2`` file as an ONNX model.
 
     Args:
         path: The file.
         options: As the backend takes them; ``custom_ops`` counts here.
+        _feeds: Not asked: a program knows the shapes of its inputs.
 
     Returns:
-        Opset 18; inputs and outputs go by the names that the backend gives them, and
+        Opset 20; inputs and outputs go by the names that the backend gives them, and
         values by those of the program's nodes.
 
     Raises:
@@ -51,44 +60,50 @@ def program_to_onnx(path: Path, options: Mapping[str, object]) -> onnx.ModelProt
         raise
     except Exception as error:
         raise load_failure("torch", path, error) from error
-    model = _exported(path, program)
-    _rename(model.graph.input, model, [spec.name for spec in told.inputs])
-    _rename(model.graph.output, model, [spec.name for spec in told.outputs or ()])
+    with quiet():
+        try:
+            model = exported(program)
+        except Exception as error:
+            raise not_exported(path, "program", str(error)) from error
+    rename(model.graph.input, model, [spec.name for spec in told.inputs])
+    rename(model.graph.output, model, [spec.name for spec in told.outputs or ()])
     return model
 
 
-def _exported(path: Path, program: Any) -> onnx.ModelProto:
-    with _quiet():
-        try:
-            made = torch.onnx.export(
-                program, dynamo=True, opset_version=_OPSET, verbose=False, optimize=True
-            )
-        except Exception as error:
-            text = " ".join(str(error).split())[:200] or type(error).__name__
-            raise UnsupportedFormatError(
-                f"{path}: PyTorch does not export this program to ONNX: {text}",
-                hint="its graph is left out of the diagnosis; its answers are compared",
-            ) from error
+def exported(program: Any) -> onnx.ModelProto:
+    """An exported program through PyTorch's exporter, whatever that raises."""
+    made = torch.onnx.export(
+        program, dynamo=True, opset_version=OPSET, verbose=False, optimize=True
+    )
     assert made is not None  # only the old exporter answers nothing
     model: onnx.ModelProto = made.model_proto
     return model
 
 
+def not_exported(path: Path, what: str, why: str) -> UnsupportedFormatError:
+    """The refusal, with the beginning of what PyTorch said."""
+    text = " ".join(why.split())[:200] or "it does not say why"
+    return UnsupportedFormatError(
+        f"{path}: PyTorch does not export this {what} to ONNX: {text}",
+        hint="its graph is left out of the diagnosis; its answers are compared",
+    )
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter logs and warns of its own deprecations."""
+def quiet() -> Iterator[None]:
+    """The exporters log and warn of their own deprecations, and print what they see."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), mock.patch(_PRINTS):
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(before)
 
 
-def _rename(values: Any, model: onnx.ModelProto, names: list[str]) -> None:
+def rename(values: Any, model: onnx.ModelProto, names: list[str]) -> None:
     """Give the graph's inputs or outputs other names, wherever they are meant."""
     new = {v.name: name for v, name in zip(values, names, strict=True)}
     for value in values:

@@ -60,7 +60,7 @@ class TorchCall:
         if self._threads and torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
         with torch.inference_mode():
-            answer = self._answer({name: _tensor(a) for name, a in feeds.items()})
+            answer = self._answer({name: as_tensor(a) for name, a in feeds.items()})
             return {name: _array(tensor) for name, tensor in flatten(answer)}
 
 
@@ -109,7 +109,8 @@ def dtype_name(dtype: Any) -> str:
     return "float32" if name == "bfloat16" else name
 
 
-def _tensor(array: Array) -> Any:
+def as_tensor(array: Array) -> Any:
+    """A tensor of its own memory."""
     # A copy: models may work in place, and golden data are everybody's.
     return torch.from_numpy(np.array(array, order="C"))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from harness.cli.base import Main
+from harness.cli.cache import cache
 from harness.cli.golden import golden
 from harness.cli.history import history
 from harness.cli.init import init
@@ -30,7 +31,18 @@ def main() -> None:
 
 
 for command in (
-    *(calibrate, compare, diagnose, doctor, golden, history, init, inspect, record),
+    *(
+        cache,
+        calibrate,
+        compare,
+        diagnose,
+        doctor,
+        golden,
+        history,
+        init,
+        inspect,
+        record,
+    ),
     *(report, run, weights),
 ):
     main.add_command(command)

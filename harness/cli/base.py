@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from harness.core.results import QualityReport
     from harness.core.specs import Suite
+    from harness.report.meter import Meter
 
 
 # The contract of interfaces.md's command table; a shell's own number for Ctrl-C.
@@ -33,6 +34,7 @@ _FORMATS = {
     "sarif": "SARIF 2.1.0 for code scanning",
     "codequality": "GitLab's code-quality JSON",
     "attestation": "an in-toto statement, unsigned",
+    "annotations": "GitHub's workflow commands",
 }
 
 
@@ -143,17 +145,21 @@ def leave(code: int) -> NoReturn:
 
 
 @contextmanager
-def progress(
-    label: str = "golden samples",
-) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar with the time left on a terminal; nothing in a pipe."""
-    if not sys.stderr.isatty():
+def progress(label: str = "golden samples") -> Iterator[Meter | None]:
+    """A line with the time left on a terminal; nothing in a pipe, or on a dumb one."""
+    if not _is_watched():
         yield None
         return
-    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+    from harness.report.meter import Meter
 
-        def told(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
+    meter = Meter(lambda text: click.echo(text, nl=False, err=True), label)
+    try:
+        yield meter
+    finally:
+        meter.close()
 
-        yield told
+
+def _is_watched() -> bool:
+    import os
+
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

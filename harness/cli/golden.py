@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.core.specs import GoldenSpec
+from harness.golden.writers import USUAL, WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,14 @@ def _writes(command: Callable[..., None]) -> Callable[..., None]:
             "--shard-rows",
             type=click.IntRange(min=1),
             help="Samples a shard; shards of at most 64 MiB by default.",
+        ),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice([*WRITERS]),
+            default=USUAL,
+            show_default=True,
+            help="Of the shards.",
         ),
         click.option("--replace", is_flag=True, help="Replace a set that is there."),
     )
@@ -144,6 +153,7 @@ def _create(
         ),
         shard_rows=rows if isinstance(rows, int) else None,
         overwrite=bool(how["replace"]),
+        form=str(how["form"]),
     )
     click.echo(f"created: {dest}: {_summary(manifest)}")
 

@@ -73,10 +73,19 @@ def diff(before: Path, after: Path) -> None:
 
 
 @report.command()
-def schema() -> None:
-    """Print the JSON Schema of the report."""
+@click.argument(
+    "record",
+    type=click.Choice(("report", "diagnosis", "history")),
+    default="report",
+)
+def schema(record: str) -> None:
+    """Print the JSON Schema of the report, or of another RECORD.
+
+    report is what run and compare write with --json, diagnosis what diagnose does,
+    history what history does.
+    """
     import json
 
     from harness.report.schema import report_schema
 
-    click.echo(json.dumps(report_schema(), indent=2))
+    click.echo(json.dumps(report_schema(record), indent=2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -17,7 +17,9 @@ from harness.cli.base import (
     require_distinct,
     worst,
 )
+from harness.cli.cache import keeping
 from harness.cli.history import DEFAULT_FILE, check_history, keep_run
+from harness.cli.speed import speed
 from harness.core.specs import Isolation, Kind, Missing, RunOptions
 
 if TYPE_CHECKING:
@@ -39,6 +41,13 @@ if TYPE_CHECKING:
 )
 @click.option("--no-diagnose", is_flag=True, help="Do not look for causes of drift.")
 @click.option(
+    "--diagnosis-seconds",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Look for causes so long in a variant; 120 unless the suite says otherwise,"
+    " inf looks to the end.",
+)
+@click.option(
     "--isolation",
     type=click.Choice(get_args(Isolation)),
     help="Run each variant in a process of its own, or none; over what suites say.",
@@ -58,15 +67,20 @@ if TYPE_CHECKING:
     metavar="[FILE]",
     help=f"Keep the run in a history file, {DEFAULT_FILE} unless FILE is named.",
 )
+@speed
+@keeping
 def run(  # noqa: PLR0913 - one parameter an option
     suites: tuple[Path, ...],
     *,
     variants: tuple[str, ...],
     missing: Missing,
     no_diagnose: bool,
+    seconds: float | None,
     isolation: Isolation | None,
     baseline: Path | None,
     kept: Path | None,
+    speed: dict[str, Any],
+    keep: dict[str, Any],
     **files: Path | None,
 ) -> None:
     """Run the whole gate of each SUITE (a quality.toml, or a folder with one).
@@ -80,7 +94,13 @@ def run(  # noqa: PLR0913 - one parameter an option
     from harness.suite import load_suite
 
     options = RunOptions(
-        missing, variants, diagnose=not no_diagnose, isolation=isolation
+        missing,
+        variants,
+        diagnose=not no_diagnose,
+        diagnosis_seconds=seconds,
+        isolation=isolation,
+        **speed,
+        **keep,
     )
     loaded = [load_suite(path) for path in suites]
     if any(files.values()):
@@ -182,9 +202,11 @@ def record(suite: Path, variant: str | None, reason: str | None) -> None:
 
 def _asker(reason: str | None) -> Callable[[Change], str]:
     """Shows what changes; asks for the reason on a terminal where none is given."""
+    from harness.report.text import wrap
 
     def told(change: Change) -> str:
-        click.echo(f"\n{change.variant}: {change.summary()}", err=True)
+        lines = wrap(f"{change.variant}: {change.summary()}", 80, "", "  ")
+        click.echo("\n".join(["", *lines]), err=True)
         if reason is not None or not sys.stdin.isatty():
             return reason or ""
         answer: str = click.prompt("Why", err=True)

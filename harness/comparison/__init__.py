@@ -5,8 +5,10 @@ from harness.comparison.batch import ComparisonBatch
 from harness.comparison.distance import distance
 from harness.comparison.pairing import pair_outputs
 from harness.comparison.slicing.slices import Slicing
+from harness.comparison.tasks.table import NOTICES as TASK_NOTICES
 
 __all__ = [
+    "TASK_NOTICES",
     "Comparison",
     "ComparisonBatch",
     "ComparisonResult",

@@ -70,7 +70,18 @@ class Scoring:
         Raises:
             SuiteError: An option or an expression cannot be read.
         """
-        return Slices(self.slicing, lambda: self.make(class_names))
+        return Slices(self.slicing, _TaskMaker(self, class_names))
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskMaker:
+    """Makes tasks that have seen nothing; unlike a function, it can be kept."""
+
+    scoring: Scoring
+    class_names: Sequence[str] | None
+
+    def __call__(self) -> Task:
+        return self.scoring.make(self.class_names)
 
 
 class Comparison:
@@ -136,6 +147,16 @@ class Comparison:
             self._labels.merge(other._labels)
         self._task.merge(other._task)
         self._slices.merge(other._slices)
+
+    @property
+    def shown(self) -> frozenset[int]:
+        """Samples that a reader may want to look at, of those seen so far.
+
+        A sample that is not among them right after it was taken in never will be.
+        """
+        found = [metric.shown for metric in self._metrics]
+        found += [self._labels.shown] if self._labels else []
+        return frozenset().union(*found)
 
     def result(self) -> ComparisonResult:
         """The comparison over all that was seen."""

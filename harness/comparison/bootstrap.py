@@ -20,43 +20,19 @@ _SEED = 20_240_301
 _KEPT_ROWS = 256
 
 
-def paired_bootstrap(
-    sums: tuple[FloatArray, FloatArray],
-    metric: Callable[[FloatArray], FloatArray],
-    confidence: float = 0.95,
-    groups: NDArray[np.int64] | None = None,
-) -> tuple[float, float]:
-    """Percentile interval of metric(candidate) - metric(reference).
-
-    Both sides are drawn with the same samples, so that what is hard for both cancels.
-    Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13. Draws
-    are multinomial weights on the rows, seeded: the same data give the same interval.
-
-    Args:
-        sums: Of reference and candidate, what each sample adds up to, shape (n, m):
-            any metric that is a function of m sums over samples.
-        metric: Sums, shape (rounds, m) -> values, shape (rounds,).
-        confidence: Of the interval, two-sided.
-        groups: Which samples belong together, shape (n,), from 0; whole groups are
-            drawn. None draws samples.
-
-    Returns:
-        Low and high end.
-    """
-    reference, candidate = (_by_group(one, groups) for one in sums)
-    changes = bootstrap_changes((reference, candidate), metric)
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(changes, [tail, 1 - tail])
-    return float(low), float(high)
-
-
 def bootstrap_changes(
     sums: tuple[FloatArray, FloatArray], metric: Callable[[FloatArray], FloatArray]
 ) -> FloatArray:
     """metric(candidate) - metric(reference) of every round.
 
+    Both sides are drawn with the same rows, so that what is hard for both cancels.
+    Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13. Draws
+    are multinomial weights on the rows, seeded: the same data give the same changes.
+
     Args:
-        sums: As of `paired_bootstrap`, what is drawn together being one row.
+        sums: Of reference and candidate, what each sample adds up to, or what samples
+            that are drawn together do, shape (n, m): any metric that is a function of
+            m sums over samples.
         metric: Sums, shape (rounds, m) -> values, shape (rounds, ...).
 
     Returns:
@@ -95,11 +71,3 @@ def _drawn(random: np.random.Generator, rounds: int, n: int) -> FloatArray:
     cells = random.integers(0, n, (rounds, n)) + np.arange(rounds)[:, None] * n
     counts = np.bincount(cells.ravel(), minlength=rounds * n)
     return counts.reshape(rounds, n).astype(np.float64)
-
-
-def _by_group(sums: FloatArray, groups: NDArray[np.int64] | None) -> FloatArray:
-    if groups is None:
-        return sums
-    grouped = np.zeros((int(groups.max()) + 1, sums.shape[1]))
-    np.add.at(grouped, groups, sums)
-    return grouped

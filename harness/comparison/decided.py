@@ -12,7 +12,7 @@ from harness.comparison.flows import FlowCounts, collapse_index
 from harness.comparison.groups import GroupLosses
 from harness.comparison.intervals import mcnemar_two_sided
 from harness.comparison.tasks.per_class import class_comparisons
-from harness.core.results import Confusion, LabelComparison
+from harness.core.results import Confusion, ConfusionCells, LabelComparison
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Two dense matrices of 1,000 classes would be most of a report, and no picture.
 MAX_CONFUSION_CLASSES = 256
+MAX_CONFUSION_CELLS = 8_000
 
 
 class DecisionCounts:
@@ -131,6 +132,7 @@ class DecisionCounts:
             per_class=self._with_groups(per_class),
             group_losses=self._groups.of_all() if self._groups else None,
             confusion=self._confusion(),
+            confusion_cells=self._confusion_cells(),
         )
 
     def _update_groups(
@@ -154,6 +156,21 @@ class DecisionCounts:
         if len(self._names) > MAX_CONFUSION_CLASSES:
             return None
         return Confusion(self._names, _rows(self._before), _rows(self._after))
+
+    def _confusion_cells(self) -> ConfusionCells | None:
+        if len(self._names) <= MAX_CONFUSION_CLASSES:
+            return None
+        before, after = self._before.matrix, self._after.matrix
+        true, answer = np.nonzero((before != 0) | (after != 0))
+        old, new = before[true, answer], after[true, answer]
+        # Stable, so that of equal cells the first classes come first.
+        order = np.lexsort((-np.maximum(old, new), -np.abs(new - old)))
+        kept = order[:MAX_CONFUSION_CELLS]
+        cells = np.stack([true, answer, old, new], axis=1)[kept].tolist()
+        return ConfusionCells(
+            tuple((row[0], row[1], row[2], row[3]) for row in cells),
+            n_left_out=len(order) - len(kept),
+        )
 
 
 def _rows(matrix: ConfusionMatrix) -> tuple[tuple[int, ...], ...]:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.comparison.error_maps import ErrorMaps
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.core.protocols import Array, FloatArray
+    from harness.core.results import ErrorMap
 
 _SAMPLES = 64
 # Sorting costs about 10 ns an element: this bounds it to a tenth of a second.
@@ -28,17 +31,18 @@ _SHIFTS: list[tuple[int, int]] = sorted(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The three metrics of `OutputComparison` that look at places, and why not."""
+    """What of `OutputComparison` looks at places, and why not."""
 
     sorted_max_abs_error: float | None = None
     border_share: float | None = None
     best_shift: tuple[int, int] | None = None
+    error_map: ErrorMap | None = None
     unscored: dict[str, str] = field(default_factory=dict)
 
 
 def unscored_evidence(reason: str) -> Evidence:
     """Evidence of nothing."""
-    names = ("sorted_max_abs_error", "border_share", "best_shift")
+    names = ("sorted_max_abs_error", "border_share", "best_shift", "error_map")
     return Evidence(unscored=dict.fromkeys(names, reason))
 
 
@@ -56,6 +60,7 @@ class ShapeEvidence:
         self._spatial_error = 0.0
         self._shift_errors: FloatArray = np.zeros(len(_SHIFTS))
         self._no_space = ""
+        self._maps = ErrorMaps()
 
     def update(self, reference: Array, candidate: Array, start: int) -> None:
         """Take in what the window has of the first samples.
@@ -82,6 +87,7 @@ class ShapeEvidence:
         self._spatial_error += other._spatial_error
         self._shift_errors += other._shift_errors
         self._no_space = self._no_space or other._no_space
+        self._maps.merge(other._maps)
 
     def result(self) -> Evidence:
         """The evidence; None, with a reason, where there is none."""
@@ -89,21 +95,24 @@ class ShapeEvidence:
             return unscored_evidence("no finite sample among the first")
         if self._row_size == 1:
             return unscored_evidence("a sample has one element")
-        if self._no_space:
-            reasons = dict.fromkeys(("border_share", "best_shift"), self._no_space)
-            return Evidence(self._sorted_error, unscored=reasons)
-        if self._spatial_error == 0:
-            reasons = dict.fromkeys(("border_share", "best_shift"), "no error there")
-            return Evidence(self._sorted_error, unscored=reasons)
+        found = self._maps.result()
+        if reason := self._no_space or (
+            "" if self._spatial_error else "no error there"
+        ):
+            lost = ("border_share", "best_shift", *(() if found else ("error_map",)))
+            reasons = dict.fromkeys(lost, reason)
+            return Evidence(self._sorted_error, error_map=found, unscored=reasons)
         return Evidence(
             sorted_max_abs_error=self._sorted_error,
             border_share=self._border_error / self._spatial_error,
             best_shift=_SHIFTS[int(self._shift_errors.argmin())],
+            error_map=found,
         )
 
     def _look(self, reference: Array, candidate: Array) -> None:
         ours, theirs = _floats(candidate), _floats(reference)
         spatial = _channels_last(theirs)
+        self._maps.update(theirs, ours, None if isinstance(spatial, str) else spatial)
         if isinstance(spatial, str):
             self._no_space = spatial
         if np.array_equal(ours, theirs):

@@ -49,6 +49,10 @@ class OutputMetric:
         self._first_nonfinite: int | None = None
         self._is_text = False
 
+    def __getstate__(self) -> dict[str, object]:
+        """What was seen, without the memory that it was measured in."""
+        return {**self.__dict__, "_kernels": {}}
+
     def update(
         self,
         reference: Array,
@@ -87,6 +91,11 @@ class OutputMetric:
         firsts = (self._first_nonfinite, other._first_nonfinite)
         self._first_nonfinite = min((f for f in firsts if f is not None), default=None)
 
+    @property
+    def shown(self) -> frozenset[int]:
+        """The samples with the largest errors so far."""
+        return frozenset(worst.sample for worst in self._worst.result())
+
     def result(self) -> OutputComparison:
         """The comparison over all that was seen."""
         sums = self._sums
@@ -109,6 +118,7 @@ class OutputMetric:
             unscored={**found.unscored, **shape.unscored},
             n_nonfinite_new=sums.n_nonfinite_new,
             first_nonfinite=self._first_nonfinite,
+            error_map=shape.error_map,
         )
 
     def _reads_text(self, reference: Array, candidate: Array) -> bool:

@@ -42,6 +42,22 @@ class WorstSample:
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorMap:
+    """Where in the space of an output its error lies, over the evidence window.
+
+    Attributes:
+        shape: Rows and columns of the output.
+        mean: mean |e| over samples and channels, ``[row][column]``; neighbours are
+            averaged where the output has more than 48 rows or columns.
+        n_samples: Samples that it is over.
+    """
+
+    shape: tuple[int, int]
+    mean: tuple[tuple[float, ...], ...]
+    n_samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutputComparison:
     """One output of a candidate held against the reference's, over all samples.
 
@@ -75,6 +91,8 @@ class OutputComparison:
         unscored: Field name -> why it is None.
         n_nonfinite_new: Of `n_nonfinite`, those where the reference is finite.
         first_nonfinite: The first sample that holds one of these.
+        error_map: Where its error lies; None where it has no rows and columns, and
+            where there is none.
     """
 
     name: str
@@ -100,6 +118,7 @@ class OutputComparison:
     unscored: Mapping[str, str] = field(default_factory=dict)
     n_nonfinite_new: int = 0
     first_nonfinite: int | None = None
+    error_map: ErrorMap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +183,21 @@ class Confusion:
     classes: tuple[str, ...]
     reference: tuple[tuple[int, ...], ...]
     candidate: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusionCells:
+    """Cells of confusion matrices that are too large to be kept whole.
+
+    Attributes:
+        cells: (true, answer, count in the reference, count in the candidate), classes
+            by their place in `LabelComparison.per_class`; those that changed most
+            first, then those of most samples.
+        n_left_out: Cells with samples that are not kept.
+    """
+
+    cells: tuple[tuple[int, int, int, int], ...]
+    n_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +266,10 @@ class LabelComparison:
             evenness"). 0 where all classes are answered alike, 1 - 1 / classes where
             only one is.
         collapse: Likewise of the candidate.
+        confusion_cells: With labels and more than 256 classes, in place of
+            `confusion`.
+        examples: The first samples of each kind (true, old, new), those that moved
+            foremost; of the others old is new, and the margin is 0.
     """
 
     n: int
@@ -249,6 +287,8 @@ class LabelComparison:
     flows: tuple[Flow, ...] = ()
     collapse_reference: float | None = None
     collapse: float | None = None
+    confusion_cells: ConfusionCells | None = None
+    examples: tuple[Flip, ...] = ()
 
 
 def _change(before: float | None, after: float | None) -> float | None:

@@ -100,6 +100,29 @@ class QuantizationFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class QuantizedRange:
+    """The range of an activation's codes, and what data showed there.
+
+    Attributes:
+        tensor: The file's name of it.
+        low: Smallest number that its codes mean.
+        high: Largest.
+        seen_min: Smallest number that the float model gave there.
+        seen_max: Largest.
+        share_clipped: Of what was seen, beyond the range by more than a step.
+        share_unused: Of the codes, beyond what was seen.
+    """
+
+    tensor: str
+    low: float
+    high: float
+    seen_min: float
+    seen_max: float
+    share_clipped: float
+    share_unused: float
+
+
+@dataclass(frozen=True, slots=True)
 class QuantizationAudit:
     """An already quantized model, looked at.
 
@@ -109,6 +132,10 @@ class QuantizationAudit:
         n_compared: Weights that were held against the float model's.
         n_ranged: Activations that were held against ranges seen on data.
         findings: Errors first; empty where nothing is wrong.
+        ranges: Those `n_ranged` activations, in the file's order.
+        n_samples: Samples whose activations were looked at.
+        unranged: Why no activation was held against data; None where some was, or
+            where none has a range of its own.
     """
 
     n_activations: int
@@ -116,6 +143,27 @@ class QuantizationAudit:
     n_compared: int
     n_ranged: int
     findings: tuple[QuantizationFinding, ...] = ()
+    ranges: tuple[QuantizedRange, ...] = ()
+    n_samples: int = 0
+    unranged: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepMap:
+    """Where in an image an error lies: mean |c - r| over samples and channels.
+
+    Attributes:
+        height: Places from top to bottom; 1 for a signal along one axis.
+        width: Places from left to right.
+        rows: From the top, numbers from the left: 64 x 64 at most. Of a larger image
+            each is the mean over the places that it covers.
+        border_share: Share of the error on the outer ring of places.
+    """
+
+    height: int
+    width: int
+    rows: tuple[tuple[float, ...], ...]
+    border_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +180,7 @@ class ErrorStep:
         inherited: Error in the candidate's own run; None where it was not measured.
         floor: Error that rounding alone explains there.
         guilty: Whether it injects more than its floor.
+        map: Where the injected error lies, of the first guilty steps with places.
     """
 
     candidate_node: str
@@ -141,6 +190,7 @@ class ErrorStep:
     inherited: float | None
     floor: float
     guilty: bool
+    map: StepMap | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,34 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class InputRange:
+    """Which numbers a model is meant to be fed, as its file says.
+
+    Attributes:
+        input: Name of the input.
+        low: Least.
+        high: Largest.
+        origin: What of the file says so, in words.
+        step: Distance of neighbouring numbers, where they are rounded to some that
+            the range holds; 0 where they are not.
+        codes: dtype of the codes that the model takes in place of these numbers; None
+            where it takes the numbers themselves.
+        aliases: Other names of the input.
+    """
+
+    input: str
+    low: float
+    high: float
+    origin: str
+    step: float = 0.0
+    codes: str | None = None
+    aliases: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.input}: {self.low:.4g} to {self.high:.4g}, {self.origin}"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """One model file. What its form does not tell cheaply is None or empty.
 
@@ -98,6 +126,8 @@ class ModelFacts:
         value_hints: What the file says of the values that go in and come out:
             ranges, scales, preprocessing.
         metadata: What else the writer noted down, key -> text.
+        input_ranges: Quantized input -> the least and the largest real number that it
+            tells from others; what the model was calibrated on.
     """
 
     path: str
@@ -122,3 +152,4 @@ class ModelFacts:
     signatures: tuple[Signature, ...] = ()
     value_hints: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)

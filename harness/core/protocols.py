@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.core.results import QualityReport
+    from harness.core.vouched import Vouched
 
     Array: TypeAlias = NDArray[Any]
     FloatArray: TypeAlias = NDArray[np.floating[Any]]
@@ -197,8 +198,13 @@ class GoldenSource(Protocol):
     @property
     def notices(self) -> tuple[str, ...]: ...
 
-    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
+    def chunks(self, rows: int, span: slice | None = None) -> Iterator[GoldenChunk]:
         """Chunks of exactly `rows` samples, the last one shorter; in order.
+
+        Args:
+            rows: Samples a chunk, at least 1.
+            span: Golden samples to read, without step; None reads all. `rows` of a
+                chunk still counts from the first sample of all.
 
         Raises:
             ChecksumError: A shard is not what the manifest recorded.
@@ -206,9 +212,36 @@ class GoldenSource(Protocol):
         """
         ...
 
+    def vouch(self, *, whole: bool = False) -> Vouched:
+        """What has been made sure of so far, for processes that open the same data.
+
+        Args:
+            whole: Whether shards that have not been read yet are verified now.
+
+        Raises:
+            ChecksumError: A shard is not what the manifest recorded.
+        """
+        ...
+
 
 B_contra = TypeVar("B_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
+
+
+@runtime_checkable
+class SpannedSource(Protocol):
+    """Golden data of which a part can be told from others without the rest."""
+
+    def span_digest(self, span: slice) -> str:
+        """sha256 over some samples, how they are read, and their place, hex.
+
+        Samples that are added behind them leave it as it is, where the data lie in
+        shards whose digests were recorded.
+
+        Args:
+            span: Golden samples, both ends known.
+        """
+        ...
 
 
 class StreamingMetric(Protocol[B_contra, R_co]):

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.core.remembered import remembered
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,6 +48,10 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: The path cannot be read.
     """
+    return remembered("sha256", path, lambda: _sha256_of(path))
+
+
+def _sha256_of(path: Path) -> str:
     if path.is_file():
         return _digest_file(path)
     digest = hashlib.sha256()
@@ -115,6 +121,19 @@ def git_commit(folder: Path) -> str | None:
     if head is None:
         return None
     return f"{head}+dirty" if _git(folder, "status", "--porcelain") else head
+
+
+def place_in_checkout(file: Path) -> str:
+    """Path of a file as code hosts know it, with plain slashes.
+
+    From the root of the checkout that holds it; outside of any from the working folder,
+    where it lies below that; else its name. Looks for ``.git`` alone: images of CI have
+    checkouts and may lack git.
+    """
+    whole = file.resolve()
+    root = next((p for p in whole.parents if (p / ".git").exists()), Path.cwd())
+    inside = whole.is_relative_to(root)
+    return whole.relative_to(root).as_posix() if inside else whole.name
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -41,6 +41,12 @@ class LazyEntry:
         extra = f"[{self.extra}]" if self.extra else ""
         return f"pip install '{self.distribution}{extra}'"
 
+    @property
+    def broken(self) -> tuple[type[Exception], ...]:
+        """What loading it may raise: of other packages, anything."""
+        ours = self.distribution == DISTRIBUTION
+        return (ImportError, AttributeError) if ours else (Exception,)
+
     def load(self) -> object:
         """Import the target and return it."""
         module, _, attribute = self.target.partition(":")
@@ -106,12 +112,12 @@ class Registry(Generic[T]):
         Raises:
             KeyError: There is none.
             MissingDependencyError: What it requires is not installed, or cannot be
-                imported.
+                imported. What another package raises when it is imported is its own.
         """
         entry = self.require(name)
         try:
             return cast("T", entry.load())
-        except (ImportError, AttributeError) as error:
+        except entry.broken as error:
             raise MissingDependencyError(
                 f"{self._noun} {name!r} cannot be imported: {error}",
                 hint=f"mend the installation: {entry.install_hint()}",

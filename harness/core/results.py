@@ -14,6 +14,8 @@ from harness.core.comparisons import (
     ClassComparison,
     ClassVerdict,
     Confusion,
+    ConfusionCells,
+    ErrorMap,
     Flip,
     Flow,
     Histogram,
@@ -29,10 +31,13 @@ from harness.core.findings import (
     Proof,
     QuantizationAudit,
     QuantizationFinding,
+    QuantizedRange,
     RunMatrix,
     Severity,
+    StepMap,
     Where,
 )
+from harness.core.samples import Preview, ShownSample
 from harness.core.specs import Kind, Task
 from harness.core.task_results import PartComparison, TaskComparison, TaskMetric
 from harness.core.tensors import (
@@ -57,6 +62,9 @@ __all__ = [
     "ClassComparison",
     "ClassVerdict",
     "Confusion",
+    "ConfusionCells",
+    "EarlyAnswer",
+    "ErrorMap",
     "ErrorProfile",
     "ErrorStep",
     "Finding",
@@ -71,13 +79,17 @@ __all__ = [
     "MatrixCell",
     "OutputComparison",
     "PartComparison",
+    "Preview",
     "Proof",
     "QualityReport",
     "QuantizationAudit",
     "QuantizationFinding",
+    "QuantizedRange",
     "RunMatrix",
     "Severity",
+    "ShownSample",
     "Status",
+    "StepMap",
     "SuiteFacts",
     "TaskComparison",
     "TaskMetric",
@@ -108,6 +120,7 @@ CHECK_NAMES = (
     "per_slice",
     "baseline",
     "weight_drift",
+    "quantization",
     "operator_semantics",
     "runs_alike",
 )
@@ -237,6 +250,24 @@ class GoldenFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyAnswer:
+    """How far a run with a time budget went.
+
+    Attributes:
+        n_used: Samples that were run; of these are all numbers of the report.
+        n_samples: Samples of the golden data.
+        looks: How often the checks were asked.
+        reason: Why it stopped: every check was ``decided``, the ``time`` was up, or
+            ``all`` samples were run.
+    """
+
+    n_used: int
+    n_samples: int
+    looks: int
+    reason: Literal["decided", "time", "all"]
+
+
+@dataclass(frozen=True, slots=True)
 class QualityReport:
     """One run of one suite: the record that every renderer reads.
 
@@ -250,7 +281,10 @@ class QualityReport:
         waivers: All that the suite declares, and what became of them.
         provenance: Versions, machine, times; the only part that may differ
             between two runs on the same inputs, with `seconds_per_sample`.
+        samples: Golden samples that variants part on, to be looked at; by index.
         schema_version: Of this record.
+        early: How far a run with a time budget went; None where all samples were run
+            without one.
     """
 
     suite: SuiteFacts
@@ -262,6 +296,8 @@ class QualityReport:
     waivers: tuple[WaiverUse, ...] = ()
     provenance: Mapping[str, object] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+    samples: tuple[ShownSample, ...] = ()
+    early: EarlyAnswer | None = None
 
     @property
     def reference(self) -> VariantResult:

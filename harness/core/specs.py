@@ -30,6 +30,9 @@ BatchAxis: TypeAlias = "int | Literal['none']"
 MIN_SLICE = 30
 """Samples of the smallest slice that is judged, unless a suite says otherwise."""
 
+DIAGNOSIS_SECONDS = 120.0
+"""How long causes are looked for in a variant, unless a suite says otherwise."""
+
 # A crash, a hang or a leak should fail the variant that has it, not the run. Only where
 # systems let memory without a name be handed over, though.
 DEFAULT_ISOLATION: Isolation = "process" if os.name == "posix" else "none"
@@ -185,6 +188,7 @@ class GoldenSpec:
         url: Where the data lie; `data` is then a name under which no file lies.
         calibration: Text or JSON file that names samples which a variant was
             calibrated with.
+        hide_inputs: Whether reports keep no picture, signal or text of a sample.
     """
 
     data: Path
@@ -197,6 +201,7 @@ class GoldenSpec:
     options: Mapping[str, object] = field(default_factory=dict)
     url: str | None = None
     calibration: Path | None = None
+    hide_inputs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +238,9 @@ class Suite:
         tolerances: ``tolerances.lock.toml`` that `harness calibrate` wrote; None
             where there is none beside the suite.
         waivers: ``waivers.toml``; None where there is none beside the suite.
+        diagnosis_seconds: After this long nothing further is looked for in a
+            candidate that drifts, and what was found is told; infinite looks to the
+            end.
     """
 
     path: Path
@@ -247,6 +255,7 @@ class Suite:
     min_slice: int = MIN_SLICE
     tolerances: Path | None = None
     waivers: Path | None = None
+    diagnosis_seconds: float = DIAGNOSIS_SECONDS
 
     def variant(self, name: str) -> VariantSpec:
         """The variant of that name.
@@ -274,18 +283,31 @@ class RunOptions:
             outputs are not recorded: it is skipped with its reason, or an error.
         only: Names of the candidates to run; empty runs all.
         diagnose: Whether candidates that drift are diagnosed.
-        diagnosis_seconds: After this long nothing further is looked for in one of
-            them, and what was found is told; None looks to the end.
+        diagnosis_seconds: Overrides what the suite says; None leaves it.
         isolation: Overrides what the suite says; None leaves it. A variant with an
             interpreter of its own runs in its own process all the same.
         today: The day that waivers are held against; None is today, UTC.
         baseline: An accepted release's report; no metric may fall behind it.
+        engine: Who runs the parts of a suite; a name of `harness.engines`' table.
+        workers: How many workers; None leaves it to the engine.
+        cluster: Address of a cluster that is there already.
+        cache: Folder in which what was found is kept for the next run; None keeps
+            nothing.
+        cache_bytes: Most bytes that this folder may hold; None takes the usual.
+        budget_seconds: Stop once this long has passed, or every check is decided
+            before; None runs on all samples.
     """
 
     missing: Missing = "skip"
     only: tuple[str, ...] = ()
     diagnose: bool = True
-    diagnosis_seconds: float | None = 120.0
+    diagnosis_seconds: float | None = None
     isolation: Isolation | None = None
     today: date | None = None
     baseline: QualityReport | None = None
+    engine: str = "local"
+    workers: int | None = None
+    cluster: str | None = None
+    cache: Path | None = None
+    cache_bytes: int | None = None
+    budget_seconds: float | None = None

@@ -72,7 +72,10 @@ class ValueIndex:
         self._place = {name: i / max(len(traces), 1) for i, name in enumerate(traces)}
         grouped: dict[tuple[int, str], list[Trace]] = {}
         for item in traces.values():
-            if item.varies:
+            # A state that nobody reads may equal what should not be read.
+            if item.varies and (
+                item.name in graph.outputs or graph.consumers(item.name)
+            ):
                 grouped.setdefault((item.size, item.kind), []).append(item)
         self._groups = {
             key: (items, np.stack([t.statistics for t in items]))

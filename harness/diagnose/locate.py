@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.core.findings import ErrorProfile, ErrorStep
+from harness.core.findings import ErrorProfile, ErrorStep, StepMap
 from harness.diagnose.align import Aligner
 from harness.diagnose.cuts import HALF, QUANTIZED, SINGLE, Tolerance
+from harness.diagnose.error_map import error_map
 from harness.diagnose.forcing import Apart, Forced, apart, force, traces_of
 from harness.diagnose.layouts import distance_of
 from harness.diagnose.segments import (
@@ -23,7 +24,7 @@ from harness.diagnose.segments import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.core.protocols import Array
     from harness.diagnose.cuts import Cut
@@ -35,6 +36,7 @@ _ROUNDS = 4
 # Below this an error is float32 rounding in any operator; above, the floor is measured.
 _AT_FIRST_SIGHT = Apart(1e-6, 5e-6)
 _MOST_LOOKED_AT = 256
+_MAPS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,10 +241,11 @@ def _profile(
     aligner: Aligner,
     forced: Forced,
     theirs: Mapping[str, Trace],
-    found: Iterable[Guilty],
+    found: Sequence[Guilty],
     n_samples: int,
 ) -> ErrorProfile:
     floors = {g.segment.output.candidate: g.floor for g in found}
+    maps = _maps(aligner.other.graph, found)
     steps = []
     for name, error in forced.injected.items():
         node = aligner.other.graph.producer(name)
@@ -260,9 +263,24 @@ def _profile(
                 inherited=_inherited(aligner, cut, theirs),
                 floor=floor.relative,
                 guilty=name in floors and error.beyond(floor),
+                map=maps.get(name),
             )
         )
     return ErrorProfile(variant, tuple(steps), n_samples)
+
+
+def _maps(graph: Graph, found: Sequence[Guilty]) -> dict[str, StepMap]:
+    """By the cut's name: where the first guilty segments are wrong."""
+    made: dict[str, StepMap] = {}
+    for guilty in found:
+        segment, seen = guilty.segment, guilty.evidence
+        if seen is None or not segment.injected.beyond(guilty.floor):
+            continue
+        name = segment.output.candidate
+        place = error_map(graph, name, seen.expected, seen.got)
+        if place is not None and len(made) < _MAPS:
+            made[name] = place
+    return made
 
 
 def _inherited(aligner: Aligner, cut: Cut, theirs: Mapping[str, Trace]) -> float | None:

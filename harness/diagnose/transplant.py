@@ -155,7 +155,10 @@ def _same_operators(case: Case) -> bool:
     return mine == other or all(_since(op, mine) == _since(op, other) for op in plain)
 
 
-def _since(op_type: str, opset: int) -> int:
+def _since(op_type: str, opset: int) -> int | None:
+    """The opset that an operator is read by; None where it came later."""
+    if not onnx.defs.has(op_type, max_inclusive_version=opset):
+        return None
     return int(onnx.defs.get_schema(op_type, opset).since_version)
 
 

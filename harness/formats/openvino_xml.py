@@ -17,6 +17,8 @@ _BLOCK = 1 << 20
 _PORTS = frozenset({"input", "output"})
 # "body" of a loop, "then_body" and "else_body" of a branch.
 _BODY = "body"
+# What an iteration of a loop hands the next one: no edges of the graph around it.
+_BACK = "back_edges"
 _DTYPES = {
     "bf16": "bfloat16",
     "boolean": "bool",
@@ -44,6 +46,23 @@ def lengths_of(text: str) -> list[int]:
 
 
 @dataclass(slots=True)
+class Port:
+    """One input or output of a layer.
+
+    Attributes:
+        number: Its number among all ports of the layer.
+        precision: Its element type ("FP32").
+        names: Names of the tensor, joined by ",".
+        lengths: Its shape; None where it is free.
+    """
+
+    number: str
+    precision: str
+    names: str
+    lengths: list[int | None] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Layer:
     """One layer, of the model or of a body inside of one.
 
@@ -53,10 +72,10 @@ class Layer:
         version: Operator set ("opset1").
         data: Its attributes.
         depth: 0 for the model's own, more for bodies of loops and branches.
-        precision: Of its first port.
-        port_name: Tensor name of its first port.
-        lengths: Shape of its first port; None where it is free.
         key: The graph that it belongs to (0 the model's own) and its number there.
+        inputs: Its ports, in order.
+        outputs: Likewise.
+        answers: Of a Result: names of the output, joined by ",".
     """
 
     name: str
@@ -65,9 +84,28 @@ class Layer:
     depth: int
     key: tuple[int, str] = (0, "")
     data: dict[str, str] = field(default_factory=dict)
-    precision: str = ""
-    port_name: str = ""
-    lengths: list[int | None] = field(default_factory=list)
+    inputs: list[Port] = field(default_factory=list)
+    outputs: list[Port] = field(default_factory=list)
+    answers: str = ""
+
+    @property
+    def precision(self) -> str:
+        """Of its first port."""
+        return next((port.precision for port in self._ports), "")
+
+    @property
+    def port_name(self) -> str:
+        """Tensor name of its first port."""
+        return next((port.names for port in self._ports), "")
+
+    @property
+    def lengths(self) -> list[int | None]:
+        """Shape of its first port."""
+        return next((port.lengths for port in self._ports), [])
+
+    @property
+    def _ports(self) -> list[Port]:
+        return [*self.inputs[:1], *self.outputs[:1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +116,13 @@ class Edge:
         source: Key of the layer that makes it.
         target: Key of the layer that takes it.
         port: Which input of the target it is.
+        output: Number of the source's port.
     """
 
     source: tuple[int, str]
     target: tuple[int, str]
     port: int
+    output: str = ""
 
 
 class Network:
@@ -93,6 +133,7 @@ class Network:
         layers: All of them.
         edges: All of them, those of bodies too.
         facts: Values of ``rt_info``, name -> text.
+        sections: Likewise, name -> what it stands in.
 
     Raises:
         Malformed: It is cut short, no XML of OpenVINO, or out of all bounds.
@@ -104,12 +145,13 @@ class Network:
         self.layers: list[Layer] = []
         self.edges: list[Edge] = []
         self.facts: dict[str, str] = {}
+        self.sections: dict[str, str] = {}
         self._path: list[str] = []
         self._open: list[Layer] = []
         # Each body numbers its layers anew.
         self._graphs = [0]
         self._n_graphs = 0
-        self._n_ports = 0
+        self._port: Port | None = None
         self._n_elements = 0
         self._text = ""
         self._read(path)
@@ -142,13 +184,15 @@ class Network:
             self.version = attributes.get("version", "")
         elif tag == "layer":
             self._layer(attributes)
-        elif tag == "edge":
+        elif tag == "edge" and _BACK not in self._path:
             self._edge(attributes)
         elif tag.endswith(_BODY):
             self._n_graphs += 1
             self._graphs.append(self._n_graphs)
         elif "rt_info" in self._path and "value" in attributes and not self._open:
-            self.facts[attributes.get("name", tag)] = attributes["value"]
+            name = attributes.get("name", tag)
+            self.facts[name] = attributes["value"]
+            self.sections[name] = self._path[-2]
         elif self._open:
             self._part(tag, attributes)
 
@@ -159,15 +203,16 @@ class Network:
             version=attributes.get("version", ""),
             depth=len(self._open),
             key=(self._graphs[-1], attributes.get("id", "")),
+            answers=attributes.get("output_names", ""),
         )
         self.layers.append(layer)
         self._open.append(layer)
-        self._n_ports = 0
 
     def _edge(self, attributes: dict[str, str]) -> None:
         ends = (attributes.get(end, "") for end in ("from-layer", "to-layer"))
         source, target = ((self._graphs[-1], end) for end in ends)
-        self.edges.append(Edge(source, target, int(attributes.get("to-port", "0"))))
+        port, output = attributes.get("to-port", "0"), attributes.get("from-port", "")
+        self.edges.append(Edge(source, target, int(port), output))
 
     def _part(self, tag: str, attributes: dict[str, str]) -> None:
         layer = self._open[-1]
@@ -175,10 +220,12 @@ class Network:
         if tag == "data":
             layer.data.update(attributes)
         elif tag == "port" and self._path[-2] in _PORTS:
-            self._n_ports += 1
-            if self._n_ports == 1:
-                layer.precision = attributes.get("precision", "")
-                layer.port_name = attributes.get("names", "")
+            number, precision, names = (
+                attributes.get(key, "") for key in ("id", "precision", "names")
+            )
+            self._port = Port(number, precision, names)
+            ports = layer.inputs if self._path[-2] == "input" else layer.outputs
+            ports.append(self._port)
 
     def _characters(self, text: str) -> None:
         if self._path[-1] == "dim":
@@ -188,8 +235,10 @@ class Network:
         self._path.pop()
         if tag == "layer" and self._open:
             self._open.pop()
+        elif tag == "port":
+            self._port = None
         elif tag.endswith(_BODY):
             self._graphs.pop()
-        elif tag == "dim" and self._open and self._n_ports == 1:
+        elif tag == "dim" and self._port is not None:
             length = int(self._text.strip() or 0)
-            self._open[-1].lengths.append(None if length < 0 else length)
+            self._port.lengths.append(None if length < 0 else length)

@@ -145,7 +145,7 @@ def _verdict(
     if metric.p_adjusted is not None:
         return "fail" if metric.p_adjusted < limits.alpha else "undecided"
     if metric.interval is not None:
-        return "fail" if _low(metric, 1 - alpha) > limit else "undecided"
+        return "fail" if low_end(metric, 1 - alpha) > limit else "undecided"
     return "fail" if metric.n >= MIN_SLICE else "undecided"
 
 
@@ -162,7 +162,8 @@ def _high(metric: TaskMetric, confidence: float) -> float:
     return loss + max(0.0, high - loss) * _z(confidence) / _Z95
 
 
-def _low(metric: TaskMetric, confidence: float) -> float:
+def low_end(metric: TaskMetric, confidence: float) -> float:
+    """The least loss of a metric with an interval, one-sided."""
     low, loss, _ = _losses(metric)
     return loss - max(0.0, loss - low) * _z(confidence) / _Z95
 

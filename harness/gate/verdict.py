@@ -12,6 +12,7 @@ from harness.gate.checks.case import Case, Question
 from harness.gate.checks.causes import operator_semantics, weight_drift
 from harness.gate.checks.decisions import accuracy, per_class_recall, top1_agreement
 from harness.gate.checks.outputs import finite_outputs, outputs_close
+from harness.gate.checks.quantization import quantization
 from harness.gate.checks.runs import runs_alike
 from harness.gate.checks.tasks import per_slice, task_metrics
 from harness.gate.classes import judge_classes
@@ -56,6 +57,7 @@ _CRITERIA = {
     "per_slice": _Criterion(per_slice),
     "baseline": _Criterion(baseline),
     "weight_drift": _Criterion(weight_drift, ("min_weight_sqnr_db",)),
+    "quantization": _Criterion(quantization),
     "operator_semantics": _Criterion(operator_semantics),
     "runs_alike": _Criterion(runs_alike, by_suite=True),
 }
@@ -157,6 +159,7 @@ def _is_moot(name: str, case: Case) -> bool:
     task, refused = case.result.task, name in case.result.skipped_checks
     moot = {
         "baseline": case.baseline is None,
+        "quantization": case.result.weight_audit is None and not refused,
         "runs_alike": case.result.matrix is None and not refused,
         "task_metrics": case.limits.max_drop is None,
         "per_slice": (task is None or not task.slices) and not refused,

@@ -9,11 +9,17 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 _MAX_TOLD = 200
+# What one decimal of a percentage would show as none at all.
+_LEAST = 5e-4
 
 
 def percent(share: float) -> str:
-    """A share with one decimal: ``99.7 %``."""
-    return f"{100 * share:.1f} %"
+    """A share with one decimal, ``99.7 %``; only what is exact reads 0 or 100 %."""
+    if share in (0.0, 1.0):
+        return f"{100 * share:.0f} %"
+    if 0.0 < share < _LEAST:
+        return "<0.1 %"
+    return ">99.9 %" if 1.0 - _LEAST <= share < 1.0 else f"{100 * share:.1f} %"
 
 
 def points(change: float) -> str:

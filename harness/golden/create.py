@@ -13,6 +13,7 @@ from harness.golden.roles import GROUP
 from harness.golden.schema import MANIFEST, Manifest, write_record
 from harness.golden.source import open_golden
 from harness.golden.write import array_record, write_shard
+from harness.golden.writers import USUAL, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,7 @@ def create(
     *,
     shard_rows: int | None = None,
     overwrite: bool = False,
+    form: str = USUAL,
 ) -> Manifest:
     """Write golden data of any form as a manifest folder: same data, same bytes.
 
@@ -61,6 +63,7 @@ def create(
         about: What the manifest says beside.
         shard_rows: Samples a shard; None makes shards of at most 64 MiB.
         overwrite: Whether a set that is there is replaced.
+        form: Of the shards; of `harness.golden.writers`.
 
     Returns:
         What was written to ``manifest.json``.
@@ -73,6 +76,7 @@ def create(
         raise GoldenError(
             f"{folder} exists already", hint="name another folder, or add --replace"
         )
+    writer_of(form)  # said before anything is read
     source = open_golden(spec)
     rows = shard_rows or _rows_per_shard(source)
     manifest = Manifest(
@@ -89,7 +93,7 @@ def create(
     with replacing_folder(folder) as work:
         shards: list[ShardRecord] = []
         for index, chunk in enumerate(source.chunks(rows)):
-            shards.append(write_shard(work, index, _stored(chunk)))
+            shards.append(write_shard(work, index, _stored(chunk), form))
             manifest = _described(manifest, chunk) if index == 0 else manifest
         manifest = replace(manifest, shards=tuple(shards))
         write_record(work / MANIFEST, manifest)

@@ -17,7 +17,8 @@ from harness.core.errors import GoldenError
 from harness.core.provenance import sha256_of
 from harness.golden.features import gathered
 from harness.golden.rows import Column
-from harness.golden.table import Table, beside, regroup, require_samples
+from harness.golden.spans import inside
+from harness.golden.table import Table, regroup, require_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +67,7 @@ def open_csv(path: Path, naming: Naming, options: Options) -> Table:
         columns=columns,
         n_rows=learnt.n_rows,
         read=partial(_read, path, separator, columns),
-        digest=beside(lambda: sha256_of(path)),
+        digest=lambda: sha256_of(path),
     )
     try:
         return gathered(table, naming, options)
@@ -159,14 +160,16 @@ def _read(
     columns: Mapping[str, Column],
     names: Sequence[str],
     rows: int,
+    span: slice,
 ) -> Iterator[Block]:
+    """Lines have no index: what lies in front of the span is read past."""
     dtypes = {
         name: str if columns[name].dtype.kind == "U" else columns[name].dtype
         for name in names
     }
     frames = _frames(path, separator, dtypes, list(names))
     parts = ({n: _array(frame[n], columns[n]) for n in names} for frame in frames)
-    yield from regroup(parts, rows)
+    yield from regroup(inside(parts, span), rows)
 
 
 def _array(column: pd.Series[Any], as_: Column) -> Array:

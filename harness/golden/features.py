@@ -65,12 +65,17 @@ def _require_number(table: Table, column: Column) -> None:
 
 
 def _read(
-    table: Table, features: list[str], matrix: Column, names: Sequence[str], rows: int
+    table: Table,
+    features: list[str],
+    matrix: Column,
+    names: Sequence[str],
+    rows: int,
+    span: slice,
 ) -> Iterator[Block]:
     others = [name for name in names if name != matrix.name]
     wanted = [*others, *(features if matrix.name in names else ())]
-    row = 0
-    for block in table.read(wanted, rows):
+    row = span.start
+    for block in table.read(wanted, rows, span):
         result = {name: block[name] for name in others}
         if matrix.name in names:
             columns = [block[name] for name in features]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.core.protocols import GoldenChunk
+from harness.golden.spans import settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.core.protocols import GoldenSource, TensorSpec
+    from harness.core.protocols import GoldenChunk, GoldenSource, TensorSpec
+    from harness.core.vouched import Vouched
 
 
 class FirstSamples:
@@ -33,23 +34,15 @@ class FirstSamples:
         """sha256 over all of the data, hex."""
         return self._source.digest
 
-    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
-        """Chunks of at most `rows` samples, in order, up to the last one kept."""
-        for chunk in self._source.chunks(min(rows, self.n_samples)):
-            yield _until(chunk, self.n_samples)
-            if chunk.rows.stop >= self.n_samples:
-                return
+    def vouch(self, *, whole: bool = False) -> Vouched:
+        """What has been made sure of so far; see `GoldenSource`."""
+        return self._source.vouch(whole=whole)
 
+    def chunks(self, rows: int, span: slice | None = None) -> Iterator[GoldenChunk]:
+        """Chunks of at most `rows` samples, in order, up to the last one kept.
 
-def _until(chunk: GoldenChunk, stop: int) -> GoldenChunk:
-    """The part of a chunk in front of golden sample `stop`."""
-    start = chunk.rows.start
-    if chunk.rows.stop <= stop:
-        return chunk
-    keep = slice(0, stop - start)
-    return GoldenChunk(
-        slice(start, stop),
-        {name: array[keep] for name, array in chunk.inputs.items()},
-        None if chunk.labels is None else chunk.labels[keep],
-        None if chunk.sample_ids is None else chunk.sample_ids[keep],
-    )
+        Raises:
+            GoldenError: As the form's own reader.
+        """
+        kept = settled(span, self.n_samples)
+        yield from self._source.chunks(min(rows, self.n_samples), kept)

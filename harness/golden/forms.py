@@ -30,10 +30,12 @@ FORMS: Registry[TableOpener] = Registry(
             requires=("pyarrow",),
             extra="parquet",
         ),
+        "tar": LazyEntry("harness.golden.tar_:open_tar"),
     },
 )
 PARQUET = (".parquet", ".pq")
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+TAR = ".tar"
 ONNX_SET = "test_data_set_"
 _SECRETS = re.compile(r"(?<=://)[^/@]*:[^/@]*@(?=[^/]+)|\?.*")
 _MANIFEST = "manifest.json"
@@ -42,6 +44,7 @@ _SUFFIXES = {
     ".npy": "numpy",
     ".npz": "numpy",
     ".tsv": "csv",
+    TAR: "tar",
     **dict.fromkeys(PARQUET, "parquet"),
 }
 
@@ -103,6 +106,8 @@ def form_of(path: Path) -> str:
     """
     if path.is_dir():
         return _folder_form(path)
+    if not path.exists() and path.suffix.lower() == TAR and "{" in path.name:
+        return "tar"
     if not path.exists():
         raise MissingGoldenError(
             f"{path} does not exist", hint="check the path, or create the data"
@@ -125,7 +130,9 @@ def _folder_form(folder: Path) -> str:
         return "onnx"
     if any(path.suffix.lower() in IMAGES for path in folder.rglob("*")):
         return "images"
+    if any(name.endswith(TAR) for name in names):
+        return "tar"
     raise MissingGoldenError(
-        f"{folder} holds no {_MANIFEST}, no {ONNX_SET}* and no images",
+        f"{folder} holds no {_MANIFEST}, no {ONNX_SET}*, no tar files and no images",
         hint="name a folder of golden data, or make one: harness golden create",
     )

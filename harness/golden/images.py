@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,7 +15,7 @@ from harness.core.errors import GoldenError
 from harness.core.provenance import sha256_of
 from harness.golden.forms import IMAGES
 from harness.golden.rows import Column
-from harness.golden.table import Table, beside, require_samples
+from harness.golden.table import Table, require_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,11 +75,11 @@ def open_images(folder: Path, _naming: Naming, options: Options) -> Table:
         GoldenError: One cannot be read, or is of another size than the first.
         SuiteError: An option is not what is allowed.
     """
-    rules = _rules(options)
+    rules = rules_of(options)
     files, left = _files(folder)
     require_samples(len(files), folder)
     labelled = all(file.parent != folder for file in files)
-    first = _pixels(rules, files[0])
+    first = pixels(rules, files[0], files[0])
     rules = Rules(first.shape[:2], rules.mode, rules.resize, rules.filter)
     columns = {
         "image": Column("image", first.dtype, first.shape),
@@ -92,13 +92,18 @@ def open_images(folder: Path, _naming: Naming, options: Options) -> Table:
         columns=columns,
         n_rows=len(files),
         read=partial(_read, folder, files, rules),
-        digest=beside(lambda: sha256_of(folder)),
+        digest=lambda: sha256_of(folder),
         class_names=_classes(folder, files) if labelled else None,
         notices=tuple(_notices(folder, files, left, labelled=labelled)),
     )
 
 
-def _rules(options: Options) -> Rules:
+def rules_of(options: Options) -> Rules:
+    """What a suite says of images.
+
+    Raises:
+        SuiteError: An option is not what is allowed.
+    """
     size = options.counts("size", _MAX_SIDE)
     if size is not None and len(size) == 1:
         size = (size[0], size[0])
@@ -141,15 +146,20 @@ def _notices(
 
 
 def _read(
-    folder: Path, files: list[Path], rules: Rules, names: Sequence[str], rows: int
+    folder: Path,
+    files: list[Path],
+    rules: Rules,
+    names: Sequence[str],
+    rows: int,
+    span: slice,
 ) -> Iterator[Block]:
-    rest = iter(files)
+    rest = iter(files[span])
     with ThreadPoolExecutor(_THREADS, "images") as pool:
         while batch := list(islice(rest, rows)):
             block = dict(_words(folder, batch))
             if "image" in names:
-                pixels = pool.map(partial(_pixels, rules), batch)
-                block["image"] = _stacked(batch, pixels)
+                found = pool.map(partial(pixels, rules), batch, batch)
+                block["image"] = _stacked(batch, found)
             yield {name: block[name] for name in names}
 
 
@@ -159,24 +169,29 @@ def _words(folder: Path, batch: list[Path]) -> Iterator[tuple[str, Array]]:
     yield "label", np.array([part[0] for part in parts], np.str_)
 
 
-def _stacked(batch: list[Path], pixels: Iterator[Array]) -> Array:
-    first = next(pixels)
+def _stacked(batch: list[Path], found: Iterator[Array]) -> Array:
+    first = next(found)
     result = np.empty((len(batch), *first.shape), first.dtype)
     result[0] = first
-    for index, array in enumerate(pixels, 1):
+    for index, array in enumerate(found, 1):
         result[index] = array
     return result
 
 
-def _pixels(rules: Rules, file: Path) -> Array:
+def pixels(rules: Rules, content: Path | IO[bytes], file: Path | str) -> Array:
     """One picture, uint8, shape (height, width, channels).
+
+    Args:
+        rules: How it becomes an array.
+        content: Where it is read.
+        file: What messages call it.
 
     Raises:
         GoldenError: It cannot be read, is too large, deeper than 8 bits, or of
             another size.
     """
     try:
-        with Image.open(file, formats=_FORMATS) as image:
+        with Image.open(content, formats=_FORMATS) as image:
             _refuse(image, file)
             upright = ImageOps.exif_transpose(image)
             plain = upright.convert(rules.mode)
@@ -189,7 +204,7 @@ def _pixels(rules: Rules, file: Path) -> Array:
     return array[:, :, np.newaxis] if array.ndim == 2 else array
 
 
-def _refuse(image: Image.Image, file: Path) -> None:
+def _refuse(image: Image.Image, file: Path | str) -> None:
     width, height = image.size
     if width * height > _MAX_PIXELS or max(width, height) > _MAX_SIDE * 4:
         raise GoldenError(
@@ -204,7 +219,7 @@ def _refuse(image: Image.Image, file: Path) -> None:
         )
 
 
-def _sized(image: Image.Image, rules: Rules, file: Path) -> Image.Image:
+def _sized(image: Image.Image, rules: Rules, file: Path | str) -> Image.Image:
     if rules.size is None or image.size == (rules.size[1], rules.size[0]):
         return image
     height, width = rules.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.core.errors import GoldenError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.core.protocols import Array, GoldenChunk
+    from harness.core.vouched import Vouched
     from harness.golden.source import TableGolden
 
 
@@ -39,16 +41,36 @@ class LabelledGolden:
         self.inputs = source.inputs
         self.class_names = source.class_names
         self.has_labels = True
-        self.digest = digest_of([source.digest, sha256_of(file)])
         self.notices = source.notices
+        self._file = file
 
-    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over samples and labels, hex."""
+        vouched = self._source.table.vouched
+        if vouched is not None:
+            return vouched.digest
+        return digest_of([self._source.digest, self._label_digest])
+
+    @cached_property
+    def _label_digest(self) -> str:
+        return sha256_of(self._file)
+
+    def span_digest(self, span: slice) -> str:
+        """sha256 over some samples, their place included; see `SpannedSource`."""
+        return digest_of([self._source.span_digest(span), self._label_digest])
+
+    def vouch(self, *, whole: bool = False) -> Vouched:
+        """What has been made sure of so far; see `GoldenSource` in core."""
+        return replace(self._source.vouch(whole=whole), digest=self.digest)
+
+    def chunks(self, rows: int, span: slice | None = None) -> Iterator[GoldenChunk]:
         """Chunks of exactly `rows` samples, the last one shorter; in order.
 
         Raises:
             GoldenError: As the samples' own, or a label is out of range.
         """
-        for chunk in self._source.chunks(rows):
+        for chunk in self._source.chunks(rows, span):
             labels = self._labels.indices(self._raw[chunk.rows], chunk.rows.start)
             yield replace(chunk, labels=labels)
 

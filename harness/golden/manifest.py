@@ -1,4 +1,4 @@
-"""A manifest folder: shards of numpy arrays or Parquet, a sha256 each."""
+"""A manifest folder: shards of numpy arrays, Parquet or tar, a sha256 each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.core.errors import ManifestError
-from harness.golden.forms import PARQUET, require_form
+from harness.golden.forms import PARQUET, TAR, require_form
 from harness.golden.labels import checked_classes
 from harness.golden.roles import Roles, is_metadata, metadata_name, target_name
 from harness.golden.rows import Column, ShardSet
@@ -15,15 +15,18 @@ from harness.golden.stored import read_shards
 from harness.golden.table import Table, require_samples
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from harness.core.vouched import Vouched
     from harness.golden.options import Options
     from harness.golden.roles import Naming
     from harness.golden.table import Block
 
+_KINDS = {**dict.fromkeys(PARQUET, "parquet"), TAR: "tar"}
 
-def open_manifest(folder: Path, _naming: Naming, _options: Options) -> Table:
+
+def open_manifest(folder: Path, _naming: Naming, options: Options) -> Table:
     """A folder with a ``manifest.json``.
 
     Raises:
@@ -31,11 +34,19 @@ def open_manifest(folder: Path, _naming: Naming, _options: Options) -> Table:
         ManifestError: The manifest cannot be read or does not add up.
         ChecksumError: The first shard is not what the manifest recorded.
     """
-    return manifest_table(folder, read_record(folder / MANIFEST, Manifest))
+    manifest = read_record(folder / MANIFEST, Manifest)
+    return manifest_table(folder, manifest, options.vouched)
 
 
-def manifest_table(folder: Path, manifest: Manifest) -> Table:
+def manifest_table(
+    folder: Path, manifest: Manifest, vouched: Vouched | None = None
+) -> Table:
     """The table that a manifest describes.
+
+    Args:
+        folder: Where its shards lie.
+        manifest: What was recorded.
+        vouched: What another process has made sure of.
 
     Raises:
         MissingGoldenError: Shards or samples are not there.
@@ -43,7 +54,8 @@ def manifest_table(folder: Path, manifest: Manifest) -> Table:
         ChecksumError: The first shard is not what the manifest recorded.
     """
     file = folder / MANIFEST
-    shards = ShardSet(shards_of(file, manifest.shards))
+    known = None if vouched is None else vouched.shards
+    shards = ShardSet(shards_of(file, manifest.shards), known)
     if shards.n_rows != manifest.n_samples:
         raise ManifestError(
             f"{file}: n_samples is {manifest.n_samples}, its shards hold"
@@ -54,7 +66,7 @@ def manifest_table(folder: Path, manifest: Manifest) -> Table:
     declared = _declared(manifest)
     recorded = (*manifest.inputs, *manifest.targets, *manifest.metadata)
     columns = {column.name: column for column in columns_of(file, recorded)}
-    found = _first_columns(file, shards)
+    found = _first_columns(file, shards, keyed=manifest.sample_id is not None)
     # What is recorded without a shape is as the shards have it.
     columns = {**found, **columns}
     _require(folder, declared.known, found)
@@ -63,11 +75,12 @@ def manifest_table(folder: Path, manifest: Manifest) -> Table:
         where=str(folder),
         columns=columns,
         n_rows=shards.n_rows,
-        read=partial(_reader(file, shards), shards, columns),
+        read=_reader(file, shards, columns),
         digest=manifest.digest,
         class_names=None if names is None else checked_classes(str(file), [*names]),
         declared=_with_usual(declared, found),
         preprocess_digest=manifest.preprocess_digest,
+        shards=shards,
     )
 
 
@@ -93,33 +106,48 @@ def _with_usual(declared: Roles, found: Iterable[str]) -> Roles:
     )
 
 
-def _is_parquet(file: Path, shards: ShardSet) -> bool:
-    """Whether the shards are Parquet; all of them are of one form."""
-    kinds = {shard.path.suffix.lower() in PARQUET for shard in shards.shards}
+def _kind(file: Path, shards: ShardSet) -> str:
+    """The form of the shards; all of them are of one."""
+    kinds = {_KINDS.get(shard.path.suffix.lower(), "numpy") for shard in shards.shards}
     if len(kinds) > 1:
         raise ManifestError(
-            f"{file} names shards of numpy arrays and of Parquet",
+            f"{file} names shards of different forms: {', '.join(sorted(kinds))}",
             hint="write all shards in one form",
         )
-    return kinds.pop()
+    kind = kinds.pop()
+    require_form(kind, file)
+    return kind
 
 
-def _reader(file: Path, shards: ShardSet) -> Callable[..., Iterator[Block]]:
-    if not _is_parquet(file, shards):
-        return read_shards
-    require_form("parquet", file)
-    from harness.golden.parquet_ import read_parquet
+def _reader(
+    file: Path, shards: ShardSet, columns: Mapping[str, Column]
+) -> Callable[[Sequence[str], int, slice], Iterator[Block]]:
+    kind = _kind(file, shards)
+    if kind == "parquet":
+        from harness.golden.parquet_ import read_parquet
 
-    return read_parquet
+        return partial(read_parquet, shards, columns)
+    if kind == "tar":
+        from harness.golden.tar_ import manifest_reading
+        from harness.golden.tar_reading import read_tar
+
+        reading = manifest_reading(shards.shards[0].path, columns)
+        return partial(read_tar, shards, columns, reading)
+    return partial(read_shards, shards, columns)
 
 
-def _first_columns(file: Path, shards: ShardSet) -> dict[str, Column]:
-    if _is_parquet(file, shards):
-        require_form("parquet", file)
+def _first_columns(file: Path, shards: ShardSet, *, keyed: bool) -> dict[str, Column]:
+    kind = _kind(file, shards)
+    if kind != "numpy":
+        shards.verify(0)
+    if kind == "parquet":
         from harness.golden.parquet_ import parquet_columns
 
-        shards.verify(0)
         return parquet_columns(shards.shards[0].path)[0]
+    if kind == "tar":
+        from harness.golden.tar_ import tar_columns
+
+        return tar_columns(shards.shards[0].path, keyed=keyed)
     with shards.open(0) as first:
         headers = {name: first.header(name) for name in first.names}
     return {

@@ -1,30 +1,36 @@
 """Arrays in ``.npz`` archives and ``.npy`` files, read row by row.
 
-Nothing is loaded whole, nothing is unpickled, and what a header promises is held
+What is stored as it is, is mapped; what is packed, is unpacked as it is read. Nothing
+is loaded whole, nothing is unpickled, and what a header promises is held
 against the bytes that are there before any memory is asked for.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import tokenize
 import zipfile
 import zlib
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from io import SEEK_CUR, BufferedIOBase
-from typing import IO, TYPE_CHECKING, Any, Self, cast
+from io import SEEK_CUR, BufferedIOBase, BytesIO
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import numpy as np
 from numpy.lib import format as npy
 
 from harness.core.errors import GoldenError, MissingGoldenError
+from harness.golden.mapped import MappedRows, start_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from harness.core.protocols import Array
+
+    _Literal: TypeAlias = tuple[tuple[int, ...], bool, np.dtype[Any]]
 
 _STORED_OR_DEFLATED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -34,10 +40,21 @@ _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, SyntaxError, tokenize.TokenError),
 )
 _KINDS = "biufcU"
+_WRITTEN = re.compile(
+    rb"\{'descr': '([<>|]\w{2,3})', 'fortran_order': (True|False),"
+    rb" 'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
+)
 # Deflate packs at most 1032:1, and only bytes that are all alike come near it.
 _MAX_RATIO = 1000
 _SMALL = 64 << 20
 _NOT_AN_ARRAY = "write it again with numpy.savez or numpy.save"
+# What numpy calls the numbers of this machine and of the other byte order.
+_DTYPES = {
+    dtype.str.encode(): dtype
+    for code in "?bBhHiIqQefdFD"
+    for dtype in (np.dtype(code), np.dtype(code).newbyteorder())
+}
+_compiling = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +150,7 @@ class ArrayFile:
         """Names of the arrays, in the file's order; an ``.npy``'s is its stem."""
         return tuple(self._members) if self._archive else (self.path.stem,)
 
-    def open(self, name: str) -> ArrayStream:
+    def open(self, name: str) -> ArrayStream | MappedRows:
         """The rows of one array, from the first.
 
         Raises:
@@ -157,6 +174,8 @@ class ArrayFile:
                     f"promises {promised:,} bytes of {header.dtype} {header.shape}"
                     f" and holds {size - stream.tell():,}",
                 )
+            if (rows := self._mapped(name, header, stream.tell(), where)) is not None:
+                return rows
             undo.pop_all()
         return ArrayStream(stream, header, where)
 
@@ -190,6 +209,30 @@ class ArrayFile:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _mapped(
+        self, name: str, header: ArrayHeader, lead: int, where: str
+    ) -> MappedRows | None:
+        """The rows where they lie; None where they are packed.
+
+        Args:
+            name: Of the array.
+            header: What it says of itself.
+            lead: Bytes that this took.
+            where: What messages call it.
+        """
+        if self._archive is None:
+            return MappedRows(self.path, lead, header, where)
+        info = self._members[name]
+        if info.compress_type != zipfile.ZIP_STORED:
+            return None
+        with _reading(where):
+            begin = start_of(self.path, info)
+            with self._archive.open(info) as stream:
+                front = stream.read(lead)
+        if begin is None:
+            return None
+        return MappedRows(self.path, begin + lead, header, where, info.CRC, front)
+
     def _open_member(self, name: str, where: str) -> tuple[IO[bytes], int]:
         if self._archive is None:
             return self.path.open("rb"), self.path.stat().st_size
@@ -208,12 +251,34 @@ class ArrayFile:
         return self._archive.open(info), info.file_size
 
 
+def read_array(content: bytes, where: str) -> Array:
+    """The array of an ``.npy`` file in memory; its rules are those of others.
+
+    Args:
+        content: The file's bytes.
+        where: What messages call it.
+
+    Raises:
+        GoldenError: It is damaged, or needs unpickling.
+    """
+    stream = BytesIO(content)
+    with _reading(where):
+        header = _read_header(stream, where)
+    held = len(content) - stream.tell()
+    promised = header.dtype.itemsize * math.prod(header.shape)
+    if promised != held:
+        raise _damaged(where, f"promises {promised:,} bytes and holds {held:,}")
+    flat = np.frombuffer(content, header.dtype, offset=stream.tell())
+    native = header.dtype.newbyteorder("=")
+    return flat.reshape(header.shape).astype(native)
+
+
 def _read_header(stream: IO[bytes], where: str) -> ArrayHeader:
     version = npy.read_magic(stream)
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise _damaged(where, f"has the unknown array format {version}")
-    shape, fortran_order, dtype = readers[version](stream)
+    shape, fortran_order, dtype = _literal(stream, version, readers[version])
     if dtype.hasobject:
         raise GoldenError(
             f"{where} holds Python objects, which would need unpickling",
@@ -230,6 +295,28 @@ def _read_header(stream: IO[bytes], where: str) -> ArrayHeader:
             hint="save numpy.ascontiguousarray(array) instead",
         )
     return ArrayHeader(dtype, shape)
+
+
+def _literal(
+    stream: IO[bytes],
+    version: tuple[int, int],
+    numpy_s: Callable[[IO[bytes]], _Literal],
+) -> _Literal:
+    """A header as numpy writes it, or else as numpy reads it.
+
+    numpy compiles the literal, which costs more than a small array does, and which
+    CPython 3.11 cannot do safely in several threads at a time.
+    """
+    length = stream.read(2 if version == (1, 0) else 4)
+    # numpy refuses longer ones than 10,000 bytes itself.
+    text = stream.read(min(int.from_bytes(length, "little"), 1 << 16))
+    found = _WRITTEN.fullmatch(text)
+    dtype = None if found is None else _DTYPES.get(found[1])
+    if found is None or dtype is None:
+        with _compiling:
+            return numpy_s(BytesIO(length + text))
+    shape = tuple(int(n) for n in found[3].decode().split(",") if n.strip())
+    return shape, found[2] == b"True", dtype
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +20,8 @@ from harness.core.provenance import sha256_of
 from harness.golden.forms import ONNX_SET
 from harness.golden.roles import Roles
 from harness.golden.rows import Column, native
-from harness.golden.table import Table, beside, regroup, require_samples
+from harness.golden.spans import inside
+from harness.golden.table import Table, regroup, require_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,8 +60,8 @@ def open_sets(folder: Path, _naming: Naming, _options: Options) -> Table:
         where=str(folder),
         columns=columns,
         n_rows=n_rows,
-        read=partial(_read, [found.path for found in sets], batched),
-        digest=beside(lambda: sha256_of(folder)),
+        read=partial(_read, sets, batched),
+        digest=lambda: sha256_of(folder),
         declared=Roles(
             inputs=sets[0].inputs,
             targets={n: n for n in columns if n not in sets[0].inputs},
@@ -132,9 +135,13 @@ def _shown(column: Column | None) -> str:
 
 
 def _read(
-    folders: list[Path], batched: bool, names: Sequence[str], rows: int
+    sets: list[_Set], batched: bool, names: Sequence[str], rows: int, span: slice
 ) -> Iterator[Block]:
-    yield from regroup((_block(path, batched, names) for path in folders), rows)
+    ends = list(accumulate((s.length or 0) if batched else 1 for s in sets))
+    # The first set that ends behind the span's start; those before it are not opened.
+    at = bisect_right(ends, span.start)
+    blocks = (_block(found.path, batched, names) for found in sets[at:])
+    yield from regroup(inside(blocks, span, ends[at - 1] if at else 0), rows)
 
 
 def _block(folder: Path, batched: bool, names: Sequence[str]) -> Block:

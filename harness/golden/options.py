@@ -9,16 +9,23 @@ from harness.core.errors import SuiteError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from harness.core.vouched import Vouched
+
 
 class Options:
     """Options of one form; what nobody has asked for is refused at the end.
 
     Args:
         values: As the suite has them.
+        vouched: What another process has made sure of; no option, but what an opener
+            may build on.
     """
 
-    def __init__(self, values: Mapping[str, object]) -> None:
+    def __init__(
+        self, values: Mapping[str, object], vouched: Vouched | None = None
+    ) -> None:
         self.values = dict(values)
+        self.vouched = vouched
         self._known: set[str] = set()
 
     def text(self, key: str) -> str | None:

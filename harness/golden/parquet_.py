@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from contextlib import contextmanager
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from harness.core.errors import GoldenError, MissingGoldenError
 from harness.core.provenance import sha256_of
 from harness.golden.features import gathered
 from harness.golden.rows import Column, Shard, ShardSet
-from harness.golden.table import Table, beside, regroup, require_samples
+from harness.golden.spans import inside
+from harness.golden.table import Table, regroup, require_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +59,7 @@ def open_parquet(path: Path, naming: Naming, options: Options) -> Table:
         columns=columns,
         n_rows=n_rows,
         read=partial(read_parquet, ShardSet([Shard(path, n_rows)]), columns),
-        digest=beside(lambda: sha256_of(path)),
+        digest=lambda: sha256_of(path),
         notices=tuple(f"golden column {n!r} ({kind}) is not used" for n, kind in left),
     )
     return gathered(table, naming, options)
@@ -99,31 +102,65 @@ def parquet_columns(
 
 
 def read_parquet(
-    shards: ShardSet, columns: Mapping[str, Column], names: Sequence[str], rows: int
+    shards: ShardSet,
+    columns: Mapping[str, Column],
+    names: Sequence[str],
+    rows: int,
+    span: slice,
 ) -> Iterator[Block]:
-    """Blocks of exactly `rows` rows over all files, the last one shorter.
+    """Blocks of exactly `rows` rows of a span of all files, the last one shorter.
+
+    Only the columns named and the row groups that the span touches are unpacked. A
+    file that it touches is verified whole before that; others are not opened.
 
     Raises:
         ChecksumError: A file is not what was recorded.
         GoldenError: A file is damaged, or a row is not like the others.
     """
     chosen = [columns[name] for name in names]
-    yield from regroup(_parts(shards, chosen, rows), rows)
+    yield from regroup(_parts(shards, chosen, rows, span), rows)
 
 
-def _parts(shards: ShardSet, columns: Sequence[Column], rows: int) -> Iterator[Block]:
+def _parts(
+    shards: ShardSet, columns: Sequence[Column], rows: int, span: slice
+) -> Iterator[Block]:
     for index, shard in enumerate(shards.shards):
-        shards.verify(index)
-        row = 0
-        with _opened(shard.path) as file:
-            _require_columns(file, shard, columns)
-            names = [column.name for column in columns]
-            for batch in file.iter_batches(rows, columns=names):
-                yield {
-                    column.name: _array(batch.column(column.name), column, shard, row)
-                    for column in columns
-                }
-                row += batch.num_rows
+        start = shards.ends[index] - shard.rows
+        here = slice(max(0, span.start - start), min(shard.rows, span.stop - start))
+        if here.start < here.stop:
+            shards.verify(index)
+            yield from _file_parts(shard, columns, rows, here)
+
+
+def _file_parts(
+    shard: Shard, columns: Sequence[Column], rows: int, span: slice
+) -> Iterator[Block]:
+    with _opened(shard.path) as file:
+        _require_columns(file, shard, columns)
+        groups, first = _groups(file, span)
+        found = file.iter_batches(
+            rows, row_groups=groups, columns=[column.name for column in columns]
+        )
+        yield from inside(_arrays(found, shard, columns, first), span, first)
+
+
+def _groups(file: pq.ParquetFile, span: slice) -> tuple[range, int]:
+    """Row groups that a span touches, and the first row of them."""
+    counts = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+    ends = list(accumulate(group.num_rows for group in counts))
+    begin = bisect_right(ends, span.start)
+    return range(begin, bisect_left(ends, span.stop) + 1), [0, *ends][begin]
+
+
+def _arrays(
+    batches: Iterator[Any], shard: Shard, columns: Sequence[Column], row: int
+) -> Iterator[Block]:
+    for batch in batches:
+        yield {
+            column.name: _array(batch.column(column.name), column, shard, row)
+            for column in columns
+        }
+        row += batch.num_rows
 
 
 def _require_columns(

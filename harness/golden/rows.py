@@ -13,13 +13,16 @@ import numpy as np
 
 from harness.core.errors import ChecksumError, GoldenError, MissingGoldenError
 from harness.core.provenance import sha256_of
+from harness.core.vouched import stamp_of
 from harness.golden.npz import ArrayFile, ArrayHeader, ArrayStream
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from harness.core.protocols import Array
+    from harness.core.vouched import Stamp
+    from harness.golden.mapped import MappedRows
 
 # Read ahead: large enough that a block costs little more than its bytes, small
 # enough to stay in the cache of one core.
@@ -71,6 +74,7 @@ class ShardSet:
 
     Args:
         shards: Together they are the rows.
+        vouched: File -> its stamp when another process verified it.
 
     Attributes:
         shards: As given.
@@ -78,11 +82,34 @@ class ShardSet:
         n_rows: In all.
     """
 
-    def __init__(self, shards: Sequence[Shard]) -> None:
+    def __init__(
+        self, shards: Sequence[Shard], vouched: Mapping[str, Stamp] | None = None
+    ) -> None:
         self.shards = tuple(shards)
         self.ends = tuple(accumulate(shard.rows for shard in shards))
         self.n_rows = self.ends[-1] if self.ends else 0
-        self._verified: set[int] = set()
+        self._vouched = vouched or {}
+        self._verified: dict[int, Stamp] = {}
+
+    @property
+    def verified(self) -> dict[str, Stamp]:
+        """File -> its stamp when its bytes were verified; of those that were."""
+        return {str(self.shards[i].path): s for i, s in self._verified.items()}
+
+    def pieces(self, span: slice) -> list[tuple[str, int, int]] | None:
+        """Digest, first and last row in it, of each shard that a span touches.
+
+        None where a digest was not recorded.
+        """
+        found = []
+        for shard, end in zip(self.shards, self.ends, strict=True):
+            start = end - shard.rows
+            first, last = max(span.start, start), min(span.stop, end)
+            if first < last:
+                if shard.sha256 is None:
+                    return None
+                found.append((shard.sha256, first - start, last - start))
+        return found
 
     def open(self, index: int) -> ArrayFile:
         """The file of one shard, its bytes verified.
@@ -102,9 +129,13 @@ class ShardSet:
             ChecksumError: Its bytes are not those that were recorded.
         """
         shard = self.shards[index]
-        if shard.sha256 is not None and index not in self._verified:
+        if shard.sha256 is None or index in self._verified:
+            return
+        # Taken first: a change while the bytes are digested shows later.
+        stamp = _stamp(shard)
+        if self._vouched.get(str(shard.path)) != stamp:
             _verify(shard, shard.sha256)
-        self._verified.add(index)
+        self._verified[index] = stamp
 
 
 class RowReader:
@@ -124,7 +155,7 @@ class RowReader:
         self._next = start
         self._end = start
         self._file: ArrayFile | None = None
-        self._streams: list[ArrayStream] = []
+        self._streams: list[ArrayStream | MappedRows] = []
 
     @property
     def next_row(self) -> int:
@@ -187,14 +218,25 @@ def block_rows(columns: Sequence[Column], multiple: int) -> int:
     return multiple * max(1, _BLOCK_BYTES // (row_bytes * multiple))
 
 
+def _stamp(shard: Shard) -> Stamp:
+    try:
+        return stamp_of(shard.path)
+    except OSError as error:
+        raise _unreadable(shard, error) from error
+
+
+def _unreadable(shard: Shard, error: OSError) -> MissingGoldenError:
+    return MissingGoldenError(
+        f"cannot read {shard.path}: {error.strerror or error}",
+        hint="restore the shard, or write the set again",
+    )
+
+
 def _verify(shard: Shard, recorded: str) -> None:
     try:
         found = sha256_of(shard.path)
     except OSError as error:
-        raise MissingGoldenError(
-            f"cannot read {shard.path}: {error.strerror or error}",
-            hint="restore the shard, or write the set again",
-        ) from error
+        raise _unreadable(shard, error) from error
     if found != recorded:
         raise ChecksumError(
             f"{shard.path}: sha256 is {found}, recorded was {recorded}",

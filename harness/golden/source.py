@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from harness.core.errors import GoldenError
 from harness.core.protocols import GoldenChunk, TensorSpec
 from harness.core.provenance import digest_of
+from harness.core.vouched import Vouched
 from harness.golden.forms import open_table, require_remote
 from harness.golden.labelled import LabelledGolden
 from harness.golden.labels import Labels, read_classes
@@ -17,6 +19,8 @@ from harness.golden.options import Options
 from harness.golden.preprocess import preprocess_digest
 from harness.golden.roles import Naming, Roles, assign, is_multilabel
 from harness.golden.rows import block_rows
+from harness.golden.spans import settled
+from harness.golden.table import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,28 +64,69 @@ class TableGolden:
     @property
     def digest(self) -> str:
         """sha256 over the data and how they are read, hex."""
+        if self.table.vouched is not None:
+            return self.table.vouched.digest
         stored = self.table.digest()
         return digest_of([stored, self.options]) if self.options else stored
 
-    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
+    def chunks(self, rows: int, span: slice | None = None) -> Iterator[GoldenChunk]:
         """Chunks of exactly `rows` samples, the last one shorter; in order.
 
-        Arrays are views of a block of about 2 MiB that is read at once.
+        Arrays are views of a block of about 2 MiB that is read at once. Where a span
+        is given, files that hold none of it are left alone; those that hold some are
+        verified whole before a sample of them is given out.
 
         Raises:
-            ValueError: `rows` is less than 1.
+            ValueError: `rows` is less than 1, or the span leaves samples out.
             ChecksumError: A shard is not what the manifest recorded.
             GoldenError: The data are damaged, or a label is out of range.
         """
         if rows < 1:
             raise ValueError(f"a chunk has at least one row, not {rows}")
+        part = settled(span, self.n_samples)
+        if part.start == part.stop:
+            return
         names = self.roles.columns
         step = block_rows([self.table.columns[name] for name in names], rows)
-        start = 0
-        for block in self.table.read(names, step):
+        start = part.start
+        for block in self.table.read(names, step, part):
             chunk = self._chunk(block, start)
             start = chunk.rows.stop
             yield from _cut(chunk, rows)
+
+    def span_digest(self, span: slice) -> str:
+        """sha256 over some samples, their place included; see `SpannedSource`."""
+        shards = self.table.shards
+        pieces = None if shards is None else shards.pieces(span)
+        if pieces is None:
+            return digest_of([self.digest, span.start, span.stop])
+        return digest_of([pieces, self._reading, span.start, span.stop])
+
+    @cached_property
+    def _reading(self) -> str:
+        """What samples are made of, and how: the same for all of them."""
+        roles = self.roles
+        columns = [self.table.columns[name] for name in roles.columns]
+        forms = [(column.dtype_name, column.shape) for column in columns]
+        named = (roles.inputs, roles.label, roles.sample_id)
+        others = (dict(roles.targets), dict(roles.metadata))
+        return digest_of([forms, named, others, self.class_names, self.options])
+
+    def vouch(self, *, whole: bool = False) -> Vouched:
+        """What has been made sure of so far, for processes that open the same data.
+
+        Args:
+            whole: Whether shards that have not been read yet are verified now.
+
+        Raises:
+            ChecksumError: A shard is not what the manifest recorded.
+        """
+        shards = self.table.shards
+        if shards is None:
+            return Vouched(self.digest)
+        for index in range(len(shards.shards) if whole else 0):
+            shards.verify(index)
+        return Vouched(self.digest, shards.verified)
 
     def _chunk(self, block: Block, start: int) -> GoldenChunk:
         roles = self.roles
@@ -105,11 +150,16 @@ class TableGolden:
         return TensorSpec(column.name, column.dtype_name, shape)
 
 
-def open_golden(spec: GoldenSpec) -> GoldenSource:
+def open_golden(spec: GoldenSpec, vouched: Vouched | None = None) -> GoldenSource:
     """Open golden data, in any form of `harness.golden.forms`.
 
     Reads headers and what else tells how many samples there are; a manifest's shards
-    are digested when they are first read, other data whole.
+    are digested when they are first read, other data whole, beside what comes next.
+
+    Args:
+        spec: The data, and how they are read.
+        vouched: What `GoldenSource.vouch` told in another process: nothing is digested
+            again that has not changed since.
 
     Raises:
         MissingGoldenError: The data are not there, or hold no samples.
@@ -118,8 +168,8 @@ def open_golden(spec: GoldenSpec) -> GoldenSource:
         SuiteError: An option of the suite is unknown, or not what is allowed.
     """
     if spec.url is not None:
-        return _open_remote(spec.url, spec)
-    options = Options(spec.options)
+        return _open_remote(spec.url, spec, vouched)
+    options = Options(spec.options, vouched)
     naming = Naming(
         label=options.text("label"),
         sample_id=options.text("sample_id"),
@@ -129,6 +179,8 @@ def open_golden(spec: GoldenSpec) -> GoldenSource:
     )
     table = open_table(spec.data, naming, options)
     options.done()
+    digest = table.digest if vouched else beside(table.digest)
+    table = replace(table, digest=digest, vouched=vouched)
     roles = assign(table.where, table.columns, naming, table.declared)
     if not roles.inputs:
         raise GoldenError(
@@ -141,11 +193,11 @@ def open_golden(spec: GoldenSpec) -> GoldenSource:
     return source if spec.labels is None else LabelledGolden(source, spec.labels)
 
 
-def _open_remote(url: str, spec: GoldenSpec) -> GoldenSource:
+def _open_remote(url: str, spec: GoldenSpec, vouched: Vouched | None) -> GoldenSource:
     require_remote(url)
     from harness.golden.remote import open_remote
 
-    return open_remote(url, spec, open_golden)
+    return open_remote(url, spec, vouched, open_golden)
 
 
 def _preprocess_notice(table: Table, spec: GoldenSpec) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from harness.golden.labels import LABEL_KEYS, checked_classes
 from harness.golden.npz import ArrayFile
 from harness.golden.roles import is_known
 from harness.golden.rows import Column, RowReader, Shard, ShardSet, native
-from harness.golden.table import Table, beside, require_samples
+from harness.golden.table import Table, require_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,23 +59,28 @@ def read_shards(
     columns: Mapping[str, Column],
     names: Sequence[str],
     rows: int,
+    span: slice,
 ) -> Iterator[Block]:
-    """Blocks of exactly `rows` rows over all shards, the last one shorter.
+    """Blocks of exactly `rows` rows of a span of all shards, the last one shorter.
+
+    A shard that the span touches is verified whole before a row of it is read; the
+    others are not opened.
 
     Args:
         shards: Files of numpy arrays.
         columns: What each holds.
         names: Columns to read.
         rows: At least 1.
+        span: Rows to read, both ends known.
 
     Raises:
         ChecksumError: A shard is not what was recorded.
         GoldenError: A shard is damaged.
     """
     chosen = [columns[name] for name in names]
-    with closing(RowReader(shards, chosen)) as reader:
-        for start in range(0, shards.n_rows, rows):
-            yield reader.read(min(rows, shards.n_rows - start))
+    with closing(RowReader(shards, chosen, span.start)) as reader:
+        for start in range(span.start, span.stop, rows):
+            yield reader.read(min(rows, span.stop - start))
 
 
 def _anchors(
@@ -100,7 +105,7 @@ def _counted(
         columns=columns,
         n_rows=count,
         read=partial(read_shards, ShardSet([Shard(path, count)]), columns),
-        digest=beside(lambda: sha256_of(path)),
+        digest=lambda: sha256_of(path),
         notices=tuple(
             f"golden array {name!r} {header.shape} is not used"
             for name, header in arrays.items()
@@ -122,12 +127,17 @@ def _whole(path: Path, arrays: Mapping[str, ArrayHeader]) -> Table:
         columns=columns,
         n_rows=1,
         read=partial(_read_whole, path),
-        digest=beside(lambda: sha256_of(path)),
+        digest=lambda: sha256_of(path),
         notices=(notice,),
     )
 
 
-def _read_whole(path: Path, names: Sequence[str], rows: int) -> Iterator[Block]:  # noqa: ARG001 - there is one row, however many are asked for
+def _read_whole(
+    path: Path,
+    names: Sequence[str],
+    rows: int,  # noqa: ARG001 - there is one row, however many are asked for
+    span: slice,  # noqa: ARG001 - and no span of it but the whole
+) -> Iterator[Block]:
     with ArrayFile(path) as file:
         yield {name: native(file.read(name))[np.newaxis] for name in names}
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.core.protocols import Array
+    from harness.core.vouched import Vouched
     from harness.golden.options import Options
     from harness.golden.roles import Naming, Roles
-    from harness.golden.rows import Column
+    from harness.golden.rows import Column, ShardSet
 
 Block: TypeAlias = "dict[str, Array]"
 
@@ -30,26 +31,31 @@ class Table:
         where: What messages call it.
         columns: By name; each has as many rows as the others.
         n_rows: Samples.
-        read: ``read(names, rows)`` yields blocks of exactly `rows` rows, the last one
-            shorter: new arrays of this machine's byte order, of the columns that are
+        read: ``read(names, rows, span)`` yields blocks of exactly `rows` rows, the
+            last one shorter, of the rows that `span` holds (both ends known, at least
+            one row): new arrays of this machine's byte order, of the columns that are
             named. Raises GoldenError where the data are damaged, with file and row.
-        digest: Gives the sha256 over the data, hex.
+        digest: Works out the sha256 over the data, hex.
         class_names: None where it names none.
         declared: What it says of its columns; None where their names must do.
         notices: What a reader should know.
         preprocess_digest: Of the preprocessing that the data are meant for; None
             where they do not tell.
+        shards: Files with recorded digests that it reads; None where there are none.
+        vouched: What another process has made sure of.
     """
 
     where: str
     columns: Mapping[str, Column]
     n_rows: int
-    read: Callable[[Sequence[str], int], Iterator[Block]]
+    read: Callable[[Sequence[str], int, slice], Iterator[Block]]
     digest: Callable[[], str]
     class_names: tuple[str, ...] | None = None
     declared: Roles | None = None
     notices: tuple[str, ...] = ()
     preprocess_digest: str | None = None
+    shards: ShardSet | None = None
+    vouched: Vouched | None = None
 
 
 TableOpener: TypeAlias = "Callable[[Path, Naming, Options], Table]"

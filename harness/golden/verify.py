@@ -15,6 +15,7 @@ from harness.golden.manifest import manifest_table
 from harness.golden.roles import Naming, assign
 from harness.golden.schema import MANIFEST, Manifest, read_record
 from harness.golden.source import TableGolden, open_golden
+from harness.golden.writers import USUAL, form_of_shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,6 +153,9 @@ def _again(folder: Path, manifest: Manifest) -> str:
     if origin is None:
         return f"git checkout -- {folder}"
     command = ["harness", "golden", "create", str(origin), str(folder), "--replace"]
+    form = form_of_shard(manifest.shards[0].path) if manifest.shards else USUAL
+    if form != USUAL:
+        command += ["--format", form]
     if manifest.license is not None:
         command += ["--license", manifest.license]
     if manifest.source is not None:

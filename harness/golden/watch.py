@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class SampleWatch:
 
     Attributes:
         ranges: Golden input -> least and largest value, of numbers.
+        latest: Likewise, of the samples that were taken in last.
         n_nan: Golden input -> samples that hold a NaN.
     """
 
@@ -42,6 +43,7 @@ class SampleWatch:
         self, n_samples: int, calibration: frozenset[str] | None = None
     ) -> None:
         self.ranges: dict[str, tuple[float, float]] = {}
+        self.latest: dict[str, tuple[float, float]] = {}
         self.n_nan: dict[str, int] = {}
         self._every = np.uint64(-(-n_samples // _MOST_HASHES) or 1)
         self._hashes: list[IntArray] = []
@@ -57,7 +59,7 @@ class SampleWatch:
         kept = np.flatnonzero(hashes % self._every == 0)
         self._hashes.append(hashes[kept])
         self._samples.append(chunk.rows.start + kept)
-        self._seen = chunk.rows.stop
+        self._seen += chunk.rows.stop - chunk.rows.start
         for name, array in chunk.inputs.items():
             if array.dtype.kind in "biuf":
                 self._measure(name, array)
@@ -65,6 +67,18 @@ class SampleWatch:
             found = np.isin(text_hashes(chunk.sample_ids), self._calibration)
             self._n_calibrated += int(found.sum())
             self._n_named += len(found)
+
+    def merge(self, other: Self) -> None:
+        """Take in all that another watch has seen, of other samples of the data."""
+        self._hashes += other._hashes
+        self._samples += other._samples
+        self._seen += other._seen
+        self._n_named += other._n_named
+        self._n_calibrated += other._n_calibrated
+        for name, (least, most) in other.ranges.items():
+            self._widen(name, least, most)
+        for name, count in other.n_nan.items():
+            self.n_nan[name] = self.n_nan.get(name, 0) + count
 
     def notices(self) -> Iterator[str]:
         """What a reader should know, a line each."""
@@ -96,13 +110,18 @@ class SampleWatch:
             numbers = array[~nan]
             least = float(numbers.min(initial=np.inf))
             most = float(numbers.max(initial=-np.inf))
+        self.latest[name] = (least, most)
+        self._widen(name, least, most)
+
+    def _widen(self, name: str, least: float, most: float) -> None:
         low, high = self.ranges.get(name, (np.inf, -np.inf))
         self.ranges[name] = (min(low, least), max(high, most))
 
     def _duplicates(self) -> str | None:
         hashes = np.concatenate([np.zeros(0, np.uint64), *self._hashes])
         samples = np.concatenate([np.zeros(0, np.int64), *self._samples])
-        order = np.argsort(hashes, kind="stable")
+        # Of samples too, so that copies are told alike however the data were split.
+        order = np.lexsort((samples, hashes))
         ranked = hashes[order]
         again = np.flatnonzero(ranked[1:] == ranked[:-1])
         if not again.size:

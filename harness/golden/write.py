@@ -19,6 +19,7 @@ from harness.golden.schema import (
     ShardRecord,
     write_record,
 )
+from harness.golden.writers import USUAL, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,14 +97,23 @@ def write_manifest_folder(
     return manifest
 
 
-def write_shard(folder: Path, index: int, arrays: Arrays) -> ShardRecord:
+def write_shard(
+    folder: Path, index: int, arrays: Arrays, form: str = USUAL
+) -> ShardRecord:
     """Write one shard, and tell what a manifest records of it.
 
+    Args:
+        folder: Where it goes.
+        index: How many shards are in front of it.
+        arrays: By names that tell their roles; axis 0 counts samples.
+        form: Of `harness.golden.writers`.
+
     Raises:
+        GoldenError: The form cannot hold an array, or is not installed.
         ReportError: The file cannot be written.
     """
-    path = folder / f"shard-{index:03d}.npz"
-    write_npz(path, arrays)
+    path = folder / f"shard-{index:03d}.{form}"
+    writer_of(form)(path, arrays)
     rows = len(next(iter(arrays.values())))
     return ShardRecord(path.name, rows, sha256_of(path))
 

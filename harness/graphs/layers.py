@@ -120,20 +120,6 @@ class Layer:
         return self.kernel.times(gain.reshaped(*shape)), gain, bias
 
 
-def read_layers(graph: Graph) -> tuple[Layer, ...]:
-    """All layers with constant weights, in topological order."""
-    layers: list[Layer] = []
-    taken: set[str] = set()
-    for node in graph.nodes:
-        if node.key in taken:
-            continue
-        layer = _weighted(graph, node) or _affine(graph, node)
-        if layer is not None:
-            layers.append(layer)
-            taken.update(step.node.key for step in layer.steps)
-    return tuple(layers)
-
-
 def read_layer(
     graph: Graph, node: Node, inside: Container[str] | None = None
 ) -> Layer | None:

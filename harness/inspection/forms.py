@@ -12,6 +12,7 @@ from harness.core.model_facts import ModelFacts
 from harness.core.provenance import sha256_of, size_of
 from harness.core.registry import LazyEntry, Registry
 from harness.formats.malformed import Malformed, OutOfBounds
+from harness.inspection.ranges.table import declared_ranges
 
 Inspector: TypeAlias = Callable[[Path, ModelFacts], ModelFacts]
 """``inspect(path, facts)``: the facts, with what the form tells filled in."""
@@ -77,7 +78,10 @@ def inspect_model(path: Path, form: str) -> ModelFacts:
         facts = ModelFacts(str(path), title, size_of(whole), sha256_of(whole))
         if form not in INSPECTORS:
             return replace(facts, not_read=(_UNREAD,))
-        return INSPECTORS.get(form)(path, facts)
+        facts = INSPECTORS.get(form)(path, facts)
+        # What an inspector tells itself is more than the range.
+        told = map(str, () if facts.value_hints else declared_ranges(path, form))
+        return replace(facts, value_hints=(*facts.value_hints, *told))
     except OutOfBounds as error:
         raise UnsafeModelError(
             f"{path}: {error}",

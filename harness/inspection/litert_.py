@@ -105,6 +105,9 @@ class _Model:
                 *preprocessing_of(blocks.get("TFLITE_METADATA")),
             ),
             metadata=_texts(blocks),
+            input_ranges={
+                t.spec.name: ends for t in inputs if (ends := t.scales.ends(t.spec))
+            },
             safety=tuple(_safety(self.operators)),
             portability=traps_in(self.operators),
         )

@@ -44,12 +44,23 @@ class Scales:
 
     def hint(self, spec: TensorSpec) -> str:
         """Which real numbers a quantized input or output can hold; or nothing."""
-        if len(self.scales) != 1 or spec.dtype not in _RANGES:
+        ends = self.ends(spec)
+        if ends is None:
             return ""
-        scale, zero = self.scales[0], (*self.zero_points, 0)[0]
-        low, high = (scale * (end - zero) for end in _RANGES[spec.dtype])
-        held = f"{low:.4g} to {high:.4g}"
+        scale, zero = self.scales[0], self._zero
+        held = f"{ends[0]:.4g} to {ends[1]:.4g}"
         return f"{spec.name}: {held}, scale {scale:.6g}, zero point {zero}"
+
+    def ends(self, spec: TensorSpec) -> tuple[float, float] | None:
+        """The least and the largest of these; None where it is not quantized."""
+        if len(self.scales) != 1 or spec.dtype not in _RANGES:
+            return None
+        low, high = (self.scales[0] * (end - self._zero) for end in _RANGES[spec.dtype])
+        return low, high
+
+    @property
+    def _zero(self) -> int:
+        return (*self.zero_points, 0)[0]
 
 
 def quantization_of(

@@ -10,7 +10,7 @@ from harness.core.protocols import TensorSpec
 from harness.inspection.onnx_graphs import OnnxModel
 from harness.inspection.onnx_parsing import parse
 from harness.inspection.onnx_portability import portability_notes
-from harness.inspection.onnx_quantization import quantization_of
+from harness.inspection.onnx_quantization import input_ranges, quantization_of
 from harness.inspection.onnx_safety import data_files, safety_notes
 from harness.inspection.onnx_tensors import bytes_by_dtype, dtype_name, n_parameters
 
@@ -51,6 +51,7 @@ def inspect_onnx(path: Path, facts: ModelFacts) -> ModelFacts:
         portability=portability_notes(model),
         not_read=_not_read(model),
         metadata={entry.key: entry.value for entry in proto.metadata_props},
+        input_ranges=input_ranges(model, [value.name for value in fed]),
     )
 
 

@@ -5,19 +5,27 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from onnx import TensorProto
+import numpy as np
+from onnx import TensorProto, numpy_helper
 
 from harness.core.model_facts import Quantization
 from harness.inspection.onnx_graphs import input_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from onnx import NodeProto
 
     from harness.core.model_facts import Granularity, QuantizationScheme
+    from harness.core.protocols import Array
     from harness.inspection.onnx_graphs import OnnxModel
 
+# Operators between an input and its QuantizeLinear that change no value, and how many
+# of them are followed.
+_MOVING = frozenset(
+    {"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"}
+)
+_DEEP = 8
 _DYNAMIC = frozenset(
     {
         *("ConvInteger", "DynamicQuantizeLSTM", "DynamicQuantizeLinear"),
@@ -83,3 +91,40 @@ def _weights(model: OnnxModel) -> Iterator[tuple[str, bool]]:
 def _length(model: OnnxModel, node: NodeProto, index: int) -> int:
     shape = model.shape(input_of(node, index))
     return math.prod(shape) if shape else 1
+
+
+def input_ranges(
+    model: OnnxModel, inputs: Iterable[str]
+) -> dict[str, tuple[float, float]]:
+    """Input -> the least and the largest real number that its codes tell apart.
+
+    Looks behind operators that only move values. Inputs that no node quantizes by a
+    scale of the file, or several by several scales, are left out.
+    """
+    found = {}
+    for name in inputs:
+        ends = set(_ends(model, name))
+        if len(ends) == 1:
+            found[name] = ends.pop()
+    return found
+
+
+def _ends(model: OnnxModel, name: str, depth: int = 0) -> Iterator[tuple[float, float]]:
+    for node in model.readers(name):
+        if node.op_type in _MOVING and depth < _DEEP and input_of(node, 0) == name:
+            yield from _ends(model, node.output[0], depth + 1)
+        elif node.op_type == "QuantizeLinear" and input_of(node, 0) == name:
+            scale = _number(model, input_of(node, 1))
+            zero = _number(model, input_of(node, 2))
+            if scale is not None and zero is not None and zero.dtype.kind in "iu":
+                held = np.iinfo(str(zero.dtype))
+                low, high = int(held.min) - int(zero), int(held.max) - int(zero)
+                yield float(scale) * low, float(scale) * high
+
+
+def _number(model: OnnxModel, name: str) -> Array | None:
+    """A constant with one element that lies in the file itself."""
+    tensor = model.constants.get(name)
+    if tensor is None or math.prod(tensor.dims) != 1 or tensor.external_data:
+        return None
+    return numpy_helper.to_array(tensor).reshape(())

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.core.errors import InferenceError
+from harness.core.progress import enter
 from harness.core.provenance import cpu_flags, package_versions
 from harness.core.specs import Suite
 from harness.core.tolerances import OutputTolerance, ToleranceLock
 from harness.gate import FACTOR, derive, limits_for
+from harness.golden.first import FirstSamples
 from harness.golden.preprocess import preprocess_digest
 from harness.golden.source import open_golden
 from harness.pipeline.noise import (
     REFERENCE,
     Distances,
-    First,
     conditions,
     measure,
     open_conditions,
@@ -62,9 +63,10 @@ def calibrate(
     """
     suite = suite if isinstance(suite, Suite) else load_suite(suite)
     golden = open_golden(suite.golden)
-    source = First(golden, samples)
+    source = FirstSamples(golden, samples)
     outputs: list[OutputTolerance] = []
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        enter(progress, "measuring the reference")
         bench = _Bench(suite, source, stack, Path(folder))
         for done, spec in enumerate(suite.candidates, 1):
             outputs += bench.candidate(spec)

@@ -28,6 +28,8 @@ from harness.suite.writing import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.backends.forms.form import Form
     from harness.core.model_facts import ModelFacts
     from harness.core.protocols import GoldenSource
@@ -119,8 +121,10 @@ def _draft(
     outputs = next((m.facts.outputs for m in models if m.facts.outputs), ())
     known = next((m.facts.outputs for m in models if _tells(m)), outputs)
     task, why = guesses.guess_task(source, known)
-    prepared = [_prepared(source, model) for model in models]
-    shared = replace(prepared[0], hints=_hints(source, models[0]))
+    scaled = _scaled(source, models)
+    prepared = [_prepared(source, model, scaled) for model in models]
+    hints = () if scaled else _hints(source, models[0])
+    shared = replace(prepared[0], hints=hints)
     variants = [
         _variant(folder, *pair, source) for pair in zip(names, models, strict=True)
     ]
@@ -170,15 +174,38 @@ def _variant(
     )
 
 
-def _prepared(source: GoldenSource, model: _Model) -> Prepared:
+def _prepared(source: GoldenSource, model: _Model, scaled: Prepared | None) -> Prepared:
     """What a model with one input needs before it takes the data at all."""
     golden, inputs = source.inputs, model.facts.inputs
     if len(golden) != 1 or len(inputs) != 1:
         return Prepared()
+    plain = scaled or Prepared()
     transpose = guesses.transpose_of(golden[0], inputs[0])
     dtype = guesses.dtype_of(golden[0], inputs[0])
     why = f"the data are {_sizes(golden[0])}, the model takes {_sizes(inputs[0])}"
-    return Prepared(transpose, dtype, why if transpose or dtype else "")
+    moved = why if transpose or dtype else ""
+    return replace(plain, transpose=transpose, dtype=dtype, why=moved)
+
+
+def _scaled(source: GoldenSource, models: Sequence[_Model]) -> Prepared | None:
+    """Pixels made what a quantized model says it was calibrated on; None elsewhere."""
+    if len(source.inputs) != 1:
+        return None
+    ranges = {
+        model.path.name: ends
+        for model in models
+        if len(model.facts.inputs) == 1
+        for ends in model.facts.input_ranges.values()
+    }
+    top = _top_of_pixels(source) if ranges else None
+    for name, ends in ranges.items():
+        guess = None if top is None else guesses.scale_of(_full(top), ends)
+        if guess is not None:
+            why = (
+                f"the data are 0 to {top}, {name} takes {ends[0]:.4g} to {ends[1]:.4g}"
+            )
+            return Prepared(scale=guess[0], offset=guess[1], scale_why=_one_line(why))
+    return None
 
 
 def _alike(first: Prepared, second: Prepared) -> bool:
@@ -191,13 +218,18 @@ def _hints(source: GoldenSource, model: _Model) -> tuple[str, ...]:
     top = _top_of_pixels(source) if real else None
     if top is None:
         return ()
-    full = _BYTE if top > _BYTE // 2 else top
+    full = _full(top)
     return (
         f"the data are whole numbers, 0 to {top} in the first samples. If the models",
         "were trained on other numbers, say so, or all are judged on noise:",
         f"scale = {1 / full!r}   # 1/{full}: to 0..1",
         "offset = 0.0",
     )
+
+
+def _full(top: int) -> int:
+    """What white is, where the largest number of the first samples is known."""
+    return _BYTE if top > _BYTE // 2 else top
 
 
 def _top_of_pixels(source: GoldenSource) -> int | None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from harness.comparison import distance
 from harness.core.errors import BackendError, ComparisonError
 from harness.core.findings import DriftReport
+from harness.core.progress import enter
 from harness.core.specs import RunOptions
 from harness.diagnose import BUDGET, Budget, outputs_agree
 from harness.golden.first import FirstSamples
 from harness.golden.source import open_golden
+from harness.pipeline.casting import open_all
 from harness.pipeline.comparing import run_pass
 from harness.pipeline.diagnosing import diagnose_candidate
-from harness.pipeline.evaluation import open_all
 from harness.pipeline.evidence import EVIDENCE_SAMPLES
 from harness.pipeline.explaining import find_speaker, graph_is_read, ordered
 from harness.pipeline.matrix import matrix_of
@@ -83,6 +84,7 @@ def diagnose_pair(
         cast = open_all(suite, source, RunOptions(missing="fail"), stack)
         _require_candidate(cast["candidate"])
         state = run_pass(suite, source, cast, progress)
+        enter(progress, "looking for causes")
         told = _diagnosed(suite, source, state, options)
     report = replace(
         _report(state, told),
@@ -129,7 +131,7 @@ def _diagnosed(
 
 def _require_answers(candidate: Candidate) -> None:
     """Outputs of another shape are drift that a graph may explain; none are not."""
-    failure = candidate.lane.failure
+    failure = candidate.failure
     if failure is None or isinstance(failure.error, ComparisonError):
         return
     error = failure.error

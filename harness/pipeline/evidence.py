@@ -34,6 +34,11 @@ class Evidence:
             self._kept.setdefault(name, []).append(array[:room].copy())
         self._n += min(room, len(next(iter(arrays.values()), ())))
 
+    def merge(self, other: Evidence) -> None:
+        """Take in what the samples behind these have left."""
+        for row in range(len(next(iter(other._kept.values()), ()))):
+            self.add({name: kept[row] for name, kept in other._kept.items()})
+
     def arrays(self, n: int | None = None) -> dict[str, Array]:
         """Name -> array over the kept samples, the first `n` of them."""
         return {k: np.concatenate(parts)[:n] for k, parts in self._kept.items()}

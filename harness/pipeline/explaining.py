@@ -94,7 +94,7 @@ def explain(
     """
     if _agrees_unread(state, candidate):
         return Diagnosis()
-    mine = _reference_graph(suite, source, state, speaker)
+    mine = reference_graph(suite, source, state, speaker)
     other = _candidate_graph(suite, source, state, candidate)
     candidate.unseen = other if isinstance(other, str) else None
     ours = mine if isinstance(mine, GraphView) else None
@@ -119,7 +119,7 @@ def explain(
     )
     findings = tuple(map(theirs.said, told.findings)) if theirs else told.findings
     asked = ((suite.variant(suite.reference), mine), (candidate.spec, other))
-    missing = (v for s, v in asked if isinstance(v, str) and graph_is_seen(s.path))
+    missing = (v for s, v in asked if isinstance(v, str) and graph_is_seen(s))
     return replace(told, findings=findings, notices=(*told.notices, *missing))
 
 
@@ -148,7 +148,7 @@ def _candidate_graph(
     return graph_of(suite, source, candidate.spec, inputs, answers)
 
 
-def _reference_graph(
+def reference_graph(
     suite: Suite, source: GoldenSource, state: Pass, speaker: VariantSpec | None
 ) -> GraphView | str:
     """The graph that speaks for the reference: the speaker's, else its own."""

@@ -5,6 +5,7 @@ A translation is used only where it answers as the file's own runtime does.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from harness.backends.table import EXPORTERS
 from harness.core.errors import HarnessError
 from harness.graphs.translate import as_exported, is_translated, translate
 from harness.graphs.translate.verify import verify
+from harness.pipeline.fed import Fed
 from harness.pipeline.opening import predictor_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from harness.core.protocols import Array, Arrays, GoldenSource, Session
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from harness.core.specs import Suite, VariantSpec
     from harness.graphs.translate import Translation
 
+# Forms that are weights alone: the suite names what builds the rest.
+_WEIGHTS = frozenset({"safetensors", "state-dict", "state-dict-old"})
 # What a file means, and nothing that a runtime makes of it.
 _AS_WRITTEN = {"graph_optimization_level": "disable"}
 
@@ -90,6 +94,28 @@ class GraphView:
         finally:
             session.close()
 
+    def single(
+        self, suite: Suite, source: GoldenSource, inputs: Arrays
+    ) -> Iterator[Arrays]:
+        """What it is fed for golden inputs, a sample at a time or as many as it takes.
+
+        Nothing where its samples do not come first.
+
+        Raises:
+            BackendError: onnxruntime does not take it.
+        """
+        session = replace(self, options={**self.options, **_AS_WRITTEN}).open()
+        try:
+            predictor = predictor_for(suite, self._told, source, session)
+            if predictor.session is not session:
+                return
+            feeds, size = predictor.feeds(inputs), session.batch_size or 1
+        finally:
+            session.close()
+        n_samples = min(map(len, feeds.values()))
+        for start in range(0, n_samples - size + 1, size):
+            yield {name: array[start : start + size] for name, array in feeds.items()}
+
     def said(self, finding: Finding) -> Finding:
         """A finding, its proof telling that it was made on a translation."""
         if self.agreement is None or finding.proof is None:
@@ -105,12 +131,16 @@ class GraphView:
         return replace(self.spec, options=self.options)
 
 
-def graph_is_seen(path: Path) -> bool:
-    """Whether there is a way to a graph of this file: its own, or a translation."""
+def graph_is_seen(spec: VariantSpec) -> bool:
+    """Whether there is a way to a variant's graph: its file's, or a translation."""
+    if spec.url is not None:
+        return False
     try:
-        form = detect_form(path).name
+        form = detect_form(spec.path).name
     except HarnessError:
         # Opening the variant says what is wrong with the file.
+        return False
+    if form in _WEIGHTS and "factory" not in spec.options:
         return False
     if form in EXPORTERS:
         return not EXPORTERS.entry(form).missing()
@@ -156,12 +186,19 @@ def _translated(
 ) -> GraphView | str:
     inputs, answers = samples
     if form in EXPORTERS:
-        translation = as_exported(EXPORTERS.get(form)(spec.path, spec.options))
+        feeds = Fed(suite, source, spec, inputs)
+        with closing(feeds):
+            exported = EXPORTERS.get(form)(spec.path, spec.options, feeds)
+        translation = as_exported(exported)
     else:
         translation = translate(spec.path, form)
     view = _view(spec, translation)
+    optimized = replace(view, options={})
     found = verify(
-        translation, lambda: view.predict(suite, source, inputs, None), answers
+        translation,
+        lambda: view.predict(suite, source, inputs, None),
+        answers,
+        lambda: optimized.predict(suite, source, inputs, None),
     )
     if found.reason:
         return (

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _FROZEN = frozenset({"graphdef", "graphdef-text"})
 # Operators that onnxruntime's offline optimizer writes, and exporters do not.
 _FUSED = ("com.microsoft::", "com.microsoft.nchwc::")
+# A range that was seen on data ends a little before, or behind, the one that was meant.
+_NEAR = 0.05
 _UNKNOWN = frozenset({"any", "unknown"})
 
 
@@ -108,6 +110,25 @@ def dtype_of(golden: TensorSpec, model: TensorSpec) -> str | None:
     if golden.dtype == model.dtype or model.dtype in _UNKNOWN:
         return None
     return model.dtype if model.dtype in floats and golden.dtype != "str" else None
+
+
+def scale_of(full: int, ends: tuple[float, float]) -> tuple[float, float] | None:
+    """Scale and offset that make 0..full what a model takes.
+
+    Args:
+        full: The largest number that the data can hold.
+        ends: The least and the largest number that the model tells apart.
+
+    Returns:
+        None where the model takes the data as they are, or anything but 0..1 or -1..1:
+        means and deviations of channels are not guessed.
+    """
+    low, high = ends
+    if full <= 1 or abs(high - 1.0) > _NEAR:
+        return None
+    if abs(low) <= _NEAR:
+        return 1 / full, 0.0
+    return (2 / full, -1.0) if abs(low + 1.0) <= _NEAR else None
 
 
 def sizes(spec: TensorSpec) -> str:

@@ -45,8 +45,8 @@ def matrix_of(
         model=spec.path,
         outputs=candidate.evidence.arrays(n_samples),
         run=run,
-        ways=_ways(spec, candidate.lane.predictor.session.batch_size, n_samples),
-        deployed=_deployed(spec, candidate.lane.predictor.batch_size),
+        ways=_ways(spec, candidate.facts.fixed, n_samples),
+        deployed=_deployed(spec, candidate.facts.batch_size),
         class_names=state.class_names,
     )
     table, findings = run_matrix(question)

@@ -14,15 +14,13 @@ from harness.pipeline.opening import open_variant
 from harness.run import Lane, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from contextlib import ExitStack
 
     from harness.core.protocols import (
         Array,
         Arrays,
-        GoldenChunk,
         GoldenSource,
-        TensorSpec,
     )
     from harness.core.specs import Suite, VariantSpec
     from harness.run import Predictor
@@ -31,42 +29,6 @@ _BATCHES = (1, 7)
 _THREADS = max(2, min(4, os.cpu_count() or 1))
 # "disable" sums in the order of the file; "basic" folds constants and fuses no kernels.
 _LEVELS = ("disable", "basic")
-
-
-class First:
-    """The first samples of golden data, as golden data.
-
-    Args:
-        source: All of them.
-        n_samples: How many.
-    """
-
-    def __init__(self, source: GoldenSource, n_samples: int) -> None:
-        self.n_samples = min(n_samples, source.n_samples)
-        self.inputs: tuple[TensorSpec, ...] = source.inputs
-        self.class_names = source.class_names
-        self.has_labels = source.has_labels
-        self.digest = source.digest
-        self.notices = source.notices
-        self._source = source
-
-    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
-        """Chunks of `rows` samples, cut behind the last."""
-        for chunk in self._source.chunks(min(rows, self.n_samples)):
-            over = chunk.rows.stop - self.n_samples
-            yield (
-                chunk
-                if over <= 0
-                else _cut(chunk, chunk.rows.stop - chunk.rows.start - over)
-            )
-            if over >= 0:
-                return
-
-
-def _cut(chunk: GoldenChunk, n: int) -> GoldenChunk:
-    inputs = {name: array[:n] for name, array in chunk.inputs.items()}
-    rows = slice(chunk.rows.start, chunk.rows.start + n)
-    return replace(chunk, rows=rows, inputs=inputs, labels=None, sample_ids=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from harness.core.protocols import GoldenSource, Session
     from harness.core.results import Status
     from harness.core.specs import Isolation, Missing, Preprocess, Suite, VariantSpec
+    from harness.run import RunFacts
     from harness.run.isolation import Starting
 
 DEFAULT_BATCH_SIZE = 32
@@ -42,8 +43,27 @@ _BESIDE = frozenset({"kserve", "onnxruntime", "tfserving"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """How a variant stands, wherever it is run: ready, or the reason why not.
+
+    Attributes:
+        name: Of the variant.
+        backend: Name of the backend that runs it, or would.
+        status: ran or replayed where `facts` are there.
+        reason: Why it does not run plainly.
+        facts: What is known of it once it is loaded.
+    """
+
+    name: str
+    backend: str | None
+    status: Status
+    reason: str | None = None
+    facts: RunFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A variant, ready to run or with the reason why not.
+    """A variant that was opened here.
 
     Attributes:
         spec: As the suite declares it.
@@ -58,6 +78,13 @@ class Opened:
     status: Status
     reason: str | None = None
     predictor: Predictor | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """The same, for those who do not run it."""
+        facts = self.predictor.facts if self.predictor else None
+        told = self.spec.name, self.backend, self.status, self.reason
+        return Standing(*told, facts)
 
 
 class Opening:

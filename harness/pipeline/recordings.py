@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from harness.core.protocols import GoldenSource
     from harness.core.specs import Suite
-    from harness.pipeline.opening import Opened
+    from harness.pipeline.opening import Standing
 
 Condition: TypeAlias = Literal["sound", "missing", "unused", "tainted"]
 
@@ -91,7 +91,7 @@ def update(
 
 
 def aged(
-    suite: Suite, source: GoldenSource, cast: Mapping[str, Opened]
+    suite: Suite, source: GoldenSource, cast: Mapping[str, Standing]
 ) -> tuple[str, ...]:
     """What a run should say of the recordings, whether it used them or not."""
     entries = survey(suite, source)
@@ -103,16 +103,16 @@ def aged(
     return (*wrong, *(notice for notice in old if notice is not None))
 
 
-def _aged(suite: Suite, opened: Opened) -> str | None:
+def _aged(suite: Suite, standing: Standing) -> str | None:
     """Why a recording may differ from what would be answered here and now."""
-    name = opened.spec.name
+    name = standing.name
     recording = read_record(folder_of(suite, name) / RECORDING, Recording)
-    live = opened.predictor.session.runtime if opened.predictor else {}
+    live = standing.facts.runtime if standing.facts else {}
     then, now = recording.runtime.get("version"), live.get("version")
     apart = []
-    if opened.status == "ran" and then != now:
+    if standing.status == "ran" and then != now:
         apart.append(f"{recording.runtime.get('backend')} {then}, here it is {now}")
-    if recording.cpu_flags is not None and opened.status == "replayed":
+    if recording.cpu_flags is not None and standing.status == "replayed":
         changed = sorted(set(recording.cpu_flags) ^ set(cpu_flags()))
         if changed:
             apart.append(f"a CPU that differs in {', '.join(changed)}")

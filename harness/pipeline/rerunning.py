@@ -82,9 +82,9 @@ def file_runner(
     suite: Suite, source: GoldenSource, state: Pass, candidate: Candidate
 ) -> FileRunner | None:
     """A runner for a candidate that onnxruntime runs from an ONNX file; else None."""
-    spec, predictor = candidate.spec, candidate.lane.predictor
-    by_onnxruntime = predictor.session.runtime.get("backend") == "onnxruntime"
-    if not predictor.fed or not by_onnxruntime or spec.path.suffix == ".ort":
+    spec, facts = candidate.spec, candidate.facts
+    by_onnxruntime = facts.runtime.get("backend") == "onnxruntime"
+    if not facts.fed or not by_onnxruntime or spec.path.suffix == ".ort":
         return None
     n_samples = min(map(len, (state.inputs, state.reference, candidate.evidence)))
     inputs = state.inputs.arrays(n_samples)

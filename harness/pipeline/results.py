@@ -10,34 +10,33 @@ import numpy as np
 
 from harness.backends.model_files import model_digest, model_size
 from harness.core.errors import HarnessError
+from harness.core.progress import enter
 from harness.core.results import RunMatrix, VariantResult
-from harness.diagnose import Budget
-from harness.gate import judge, limits_for
-from harness.pipeline.diagnosing import diagnose_candidate
 from harness.pipeline.explaining import (
     find_speaker,
     ordered,
 )
 from harness.pipeline.graphs import graph_is_seen
-from harness.pipeline.matrix import matrix_of
+from harness.pipeline.judging import verdict_on
 from harness.pipeline.opening import status_of
-from harness.pipeline.profiles import kept
-from harness.pipeline.weighing import Weighed, standard, weigh_all
+from harness.pipeline.weighing import Weighed, audits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.comparison import ComparisonResult
-    from harness.core.protocols import GoldenSource
+    from harness.core.progress import Progress
     from harness.core.results import ErrorProfile, Finding, Status
-    from harness.core.specs import RunOptions, Suite, VariantSpec
+    from harness.core.specs import Suite, VariantSpec
     from harness.core.tolerances import Calibrated
-    from harness.gate import Accepted
+    from harness.gate import Accepted, Look
     from harness.pipeline.comparing import Candidate, Pass
-    from harness.pipeline.opening import Opened
-    from harness.run import Failure
+    from harness.pipeline.opening import Standing
+    from harness.pipeline.studies import Studies
+    from harness.run import Failure, RunFacts
 
 _NO_SLICES = "no slice of the data could be made"
+_NO_COLUMNS = "the data have no column that makes slices"
 
 
 _LOST = {"graph": "operators", "weights": "weights"}
@@ -58,6 +57,7 @@ class Study:
         matrices: Candidates that were run in other ways -> the table, or why not.
         unseen: Candidates whose graph could not be looked into -> why.
         profiles: Candidates that were run step by step -> errors along their graphs.
+        seconds: Variants that answered -> seconds a sample.
     """
 
     compared: Mapping[str, ComparisonResult]
@@ -70,52 +70,52 @@ class Study:
     matrices: Mapping[str, RunMatrix | str] = field(default_factory=dict)
     unseen: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, ErrorProfile] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def study(
-    suite: Suite,
-    source: GoldenSource,
-    cast: Mapping[str, Opened],
-    state: Pass,
-    options: RunOptions,
+    studies: Studies,
+    cast: Mapping[str, Standing],
+    progress: Progress | None = None,
 ) -> Study:
-    """Finish comparisons, weigh files, and diagnose the candidates that drift."""
-    compared = {}
-    left = {}
-    for name, candidate in state.candidates.items():
-        result = candidate.result()
-        if result is not None:
-            compared[name] = result
-        elif failure := candidate.lane.failure:
-            left[name] = _farewell(failure)
+    """Finish comparisons, weigh files, and diagnose the candidates that drift.
+
+    Args:
+        studies: Finds what is to be found.
+        cast: How each variant stands.
+        progress: Told what is done now.
+    """
+    suite, state, options = studies.suite, studies.state, studies.options
+    compared, left = _parted(state)
     speaker = find_speaker(suite, compared)
-    ran = [opened.spec for name, opened in cast.items() if name not in left]
-    held_to = standard(suite, compared)
+    ran = [suite.variant(name) for name in cast if name not in left]
+    held_to = studies.standard(compared)
     findings: list[Finding] = []
     notices: list[str] = []
     unexplained = {}
     profiles = {}
     for name in compared if options.diagnose else ():
         try:
-            candidate = state.candidates[name]
-            budget = Budget(seconds=options.diagnosis_seconds)
-            told = diagnose_candidate(suite, source, state, candidate, speaker, budget)
+            enter(progress, f"looking for causes in {name}")
+            told = studies.diagnosis(state.candidates[name], speaker)
             findings += told.findings
             notices += (f"{name}: {notice}" for notice in told.notices)
             if told.profile is not None:
-                profiles[name] = kept(told.profile)
+                profiles[name] = told.profile
         except HarnessError as error:
             unexplained[name] = str(error)
     matrices = {}
     for name in compared:
         if state.candidates[name].spec.matrix is not None:
-            matrices[name], more = _matrix(suite, source, state, state.candidates[name])
+            enter(progress, f"running {name} in other ways")
+            matrices[name], more = _matrix(studies, state.candidates[name])
             known = {(finding.variant, finding.code) for finding in findings}
             findings += (f for f in more if (f.variant, f.code) not in known)
+    enter(progress, "looking at weights")
     return Study(
         compared=compared,
         left=left,
-        weighed=weigh_all(ran, held_to),
+        weighed=studies.weighed(ran, held_to, speaker),
         findings=ordered(findings),
         unexplained=unexplained,
         unseen={n: c.unseen for n, c in state.candidates.items() if c.unseen},
@@ -127,17 +127,19 @@ def study(
         calibrated=state.calibrated,
         matrices=matrices,
         profiles=profiles,
+        seconds=_seconds(state),
     )
 
 
 def _matrix(
-    suite: Suite, source: GoldenSource, state: Pass, candidate: Candidate
+    studies: Studies, candidate: Candidate
 ) -> tuple[RunMatrix | str, tuple[Finding, ...]]:
     """The candidate run in other ways, and which of them matter; or why not."""
     try:
-        return matrix_of(suite, source, state, candidate)
+        told = studies.matrix(candidate)
     except HarnessError as error:
         return error.message, ()
+    return told.matrix, told.findings
 
 
 def _farewell(failure: Failure) -> tuple[Status, str]:
@@ -149,14 +151,17 @@ def _farewell(failure: Failure) -> tuple[Status, str]:
 
 
 def judged(
-    suite: Suite, opened: Opened, studied: Study, accepted: Accepted | None = None
+    suite: Suite,
+    standing: Standing,
+    studied: Study,
+    accepted: Accepted | None = None,
+    look: Look | None = None,
 ) -> VariantResult:
     """The record of one variant, with the gate's verdict where it is a candidate."""
-    spec = opened.spec
+    spec, facts = suite.variant(standing.name), standing.facts
     weighed = studied.weighed.get(spec.name, Weighed())
     compared = studied.compared.get(spec.name)
-    predictor = opened.predictor
-    status, reason = _status(opened, studied)
+    status, reason = _status(standing, studied)
     matrix = studied.matrices.get(spec.name)
     digest, size = _measured(spec)
     result = VariantResult(
@@ -169,10 +174,10 @@ def judged(
         line=spec.line,
         sha256=digest,
         size_bytes=size,
-        backend=opened.backend,
-        batch_size=_batch_size(opened),
-        runtime=dict(predictor.session.runtime) if predictor else {},
-        seconds_per_sample=_seconds(opened) if status == "ran" else None,
+        backend=standing.backend,
+        batch_size=_batch_size(facts),
+        runtime=dict(facts.runtime) if facts else {},
+        seconds_per_sample=studied.seconds.get(spec.name) if status == "ran" else None,
         outputs=compared.outputs if compared else (),
         labels=compared.labels if compared else None,
         task=compared.task if compared else None,
@@ -184,20 +189,18 @@ def judged(
         matrix=matrix if isinstance(matrix, RunMatrix) else None,
         profile=studied.profiles.get(spec.name),
     )
-    if suite.slices and not (result.task and result.task.slices):
-        reasons = {**result.skipped_checks, "per_slice": _NO_SLICES}
+    if not (result.task and result.task.slices) and (why := _unsliced(suite)):
+        reasons = {**result.skipped_checks, "per_slice": why}
         result = replace(result, skipped_checks=reasons)
     if spec.name == suite.reference:
         return result
     mine = [f for f in studied.findings if f.variant == spec.name]
-    limits = limits_for(spec, suite.task)
-    declared = {*spec.gate, "max_drop"} if spec.max_drop else spec.gate
     measured = studied.calibrated.get(spec.name)
-    return judge(result, limits, mine, declared, accepted, measured)
+    return verdict_on(suite, result, look, measured, mine, accepted)
 
 
-def _status(opened: Opened, studied: Study) -> tuple[Status, str | None]:
-    return studied.left.get(opened.spec.name, (opened.status, opened.reason))
+def _status(standing: Standing, studied: Study) -> tuple[Status, str | None]:
+    return studied.left.get(standing.name, (standing.status, standing.reason))
 
 
 def _measured(spec: VariantSpec) -> tuple[str | None, int | None]:
@@ -211,20 +214,40 @@ def _measured(spec: VariantSpec) -> tuple[str | None, int | None]:
         return None, None
 
 
-def _batch_size(opened: Opened) -> int | None:
+def _batch_size(facts: RunFacts | None) -> int | None:
     """Samples a call, of a recording those of the calls that were recorded."""
-    predictor = opened.predictor
-    if predictor is None or predictor.fed:
-        return predictor.batch_size if predictor else None
-    recorded = predictor.session.runtime.get("batch_size")
+    if facts is None or facts.fed:
+        return facts.batch_size if facts else None
+    recorded = facts.runtime.get("batch_size")
     return recorded if isinstance(recorded, int) else None
 
 
-def _seconds(opened: Opened) -> float | None:
-    predictor = opened.predictor
-    if predictor is None or predictor.n_samples == 0:
-        return None
-    return predictor.seconds / predictor.n_samples
+def _seconds(state: Pass) -> dict[str, float]:
+    """Variant -> seconds a sample, of those that answered."""
+    return {name: seconds / n for name, (seconds, n) in state.timing.items() if n}
+
+
+def _parted(
+    state: Pass,
+) -> tuple[dict[str, ComparisonResult], dict[str, tuple[Status, str]]]:
+    """Candidates that were compared, and those that left on the way."""
+    compared: dict[str, ComparisonResult] = {}
+    left: dict[str, tuple[Status, str]] = {}
+    for name, candidate in state.candidates.items():
+        result = candidate.result()
+        if result is not None:
+            compared[name] = result
+        elif failure := candidate.failure:
+            left[name] = _farewell(failure)
+    return compared, left
+
+
+def _unsliced(suite: Suite) -> str:
+    """Why nothing is sliced where a plan says it may be; empty where none does."""
+    if suite.slices:
+        return _NO_SLICES
+    remote = suite.golden.url is not None and suite.task != "tensor"
+    return _NO_COLUMNS if remote else ""
 
 
 def _unasked(spec: VariantSpec, weighed: Weighed, studied: Study) -> dict[str, str]:
@@ -232,9 +255,11 @@ def _unasked(spec: VariantSpec, weighed: Weighed, studied: Study) -> dict[str, s
     reasons = {}
     if weighed.reason:
         reasons["weight_drift"] = weighed.reason
+    if spec.kind == "quantized" and weighed.audit is None:
+        reasons["quantization"] = _unaudited(spec, weighed)
     if why_not := studied.unseen.get(spec.name):
         reasons["operator_semantics"] = why_not
-    if not graph_is_seen(spec.path):
+    if not graph_is_seen(spec):
         shown = "graphs of this form are not read yet"
         reasons["operator_semantics"] = (
             "an endpoint shows no graph" if spec.url else shown
@@ -246,11 +271,20 @@ def _unasked(spec: VariantSpec, weighed: Weighed, studied: Study) -> dict[str, s
     return reasons
 
 
+def _unaudited(spec: VariantSpec, weighed: Weighed) -> str:
+    """Why there is no audit of a quantized variant."""
+    if spec.url or not weighed.statistics:
+        return weighed.reason or "weights of this form are not read"
+    if not audits(spec.path):
+        return "scales and codes of this form are not read"
+    return "it holds no quantized values"
+
+
 def _notices(
     suite: Suite, speaker: VariantSpec | None, weights: VariantSpec | None
 ) -> tuple[str, ...]:
     """Who speaks for the reference where its own file cannot be read."""
-    seen = graph_is_seen(suite.variant(suite.reference).path)
+    seen = graph_is_seen(suite.variant(suite.reference))
     heard = (("graph", speaker is not None or seen), ("weights", weights is not None))
     lost = [what for what, is_heard in heard if not is_heard]
     spoken: dict[str, list[str]] = {}

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from harness.golden.watch import SampleWatch, read_calibration
+from harness.pipeline.fed_ranges import RangeWatch, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from harness.core.protocols import Array, Arrays, GoldenSource, TensorSpec
     from harness.core.results import VariantResult
     from harness.core.specs import Preprocess, Suite
-    from harness.run import Window
+    from harness.pipeline.fed_ranges import Fed
+    from harness.run import RunFacts, Window
 
 _SURE = 0.99
 _NEARLY_ALL = 0.99
@@ -42,21 +44,23 @@ class Suspicions:
     """Watches samples and the reference's answers in the one pass.
 
     Args:
-        suite: What was asked.
-        source: The golden data.
-
-    Raises:
-        GoldenError: The suite's list of calibration samples cannot be read.
+        n_samples: Samples in all.
+        calibration: Names of samples that a variant was calibrated with.
+        fed: Inputs whose declared ranges are watched.
+        decides: Whether the reference chooses classes.
     """
 
-    def __init__(self, suite: Suite, source: GoldenSource) -> None:
-        file = suite.golden.calibration
-        names = None if file is None else read_calibration(file)
-        self.samples = SampleWatch(source.n_samples, names)
-        self._suite = suite
-        self._classes = source.class_names
-        self._inputs = source.inputs
-        self._decides = suite.task == "classification"
+    def __init__(
+        self,
+        n_samples: int,
+        calibration: frozenset[str] | None = None,
+        fed: tuple[Fed, ...] = (),
+        *,
+        decides: bool,
+    ) -> None:
+        self.samples = SampleWatch(n_samples, calibration)
+        self._ranges = RangeWatch(fed)
+        self._decides = decides
         # One that answers NaN is told of elsewhere, and nothing else it says counts.
         self._is_yardstick = True
         self._first: dict[str, Array] = {}
@@ -70,6 +74,7 @@ class Suspicions:
     def update(self, window: Window) -> None:
         """Take in one window."""
         self.samples.update(window.chunk)
+        self._ranges.update(window.chunk, self.samples.latest)
         self._n += window.chunk.rows.stop - window.chunk.rows.start
         if not self._is_yardstick:
             return
@@ -81,16 +86,31 @@ class Suspicions:
         if scores is not None:
             self._decide(scores, window)
 
-    def notices(self) -> Iterator[str]:
+    def merge(self, other: Self) -> None:
+        """Take in what was seen of samples that come after all of ours."""
+        self.samples.merge(other.samples)
+        self._ranges.merge(other._ranges)
+        self._n += other._n
+        self._n_right += other._n_right
+        self._is_yardstick &= other._is_yardstick
+        for name in other._moved:
+            self._join(name, other)
+        for mine, theirs in ((self._tops, other._tops), (self._labels, other._labels)):
+            for value, n in theirs.items():
+                mine[value] = mine.get(value, 0) + n
+        self._keep([*self._suspects, *other._suspects])
+
+    def notices(self, suite: Suite, source: GoldenSource) -> Iterator[str]:
         """What a reader should know, a line each."""
         yield from self.samples.notices()
-        yield from self._out_of_range()
+        yield from self._out_of_range(suite, source)
+        yield from self._ranges.notices()
         if not self._is_yardstick:
             return
         yield from self._constant()
-        yield from self._always_one_class()
-        yield from self._suspected()
-        yield from self._unscaled()
+        yield from self._always_one_class(source)
+        yield from self._suspected(source)
+        yield from self._unscaled(suite, source)
 
     def _follow(self, name: str, array: Array) -> None:
         """How far an output ever is from its answer on the first sample."""
@@ -105,6 +125,19 @@ class Suspicions:
         if np.isnan(moved):
             self._is_yardstick = False
         self._moved[name] = max(self._moved.get(name, 0.0), moved)
+
+    def _join(self, name: str, other: Self) -> None:
+        """An output that stood still on both parts may have moved between them."""
+        if name in self._first and name in other._first:
+            self._follow(name, other._first[name])
+        elif name in other._first:
+            self._first[name] = other._first[name]
+        moved = (self._moved.get(name, 0.0), other._moved.get(name, 0.0))
+        self._moved[name] = max(moved)
+
+    def _keep(self, suspects: list[_Suspect]) -> None:
+        ranked = sorted(suspects, key=lambda s: (-s.score, s.sample))
+        self._suspects = ranked[:_SUSPECTS]
 
     def _decide(self, scores: Array, window: Window) -> None:
         if np.isnan(scores).any():
@@ -122,8 +155,7 @@ class Suspicions:
         sure = wrong & (best > _SURE) & _are_shares(scores)
         for row in np.flatnonzero(sure).tolist():
             self._suspect(window, row, float(best[row]), int(tops[row]))
-        self._suspects = sorted(self._suspects, key=lambda s: (-s.score, s.sample))
-        del self._suspects[_SUSPECTS:]
+        self._keep(self._suspects)
 
     def _suspect(self, window: Window, row: int, score: float, top: int) -> None:
         chunk = window.chunk
@@ -142,22 +174,22 @@ class Suspicions:
                     " samples: any candidate that answers it passes."
                 )
 
-    def _always_one_class(self) -> Iterator[str]:
+    def _always_one_class(self, source: GoldenSource) -> Iterator[str]:
         most = max(self._tops.values(), default=0)
         commonest = max(self._labels.values(), default=0)
         alike = self._n >= _ENOUGH and most >= _NEARLY_ALL * self._n
         if alike and commonest < 0.9 * self._n and len(self._labels) != 1:
             top = max(self._tops, key=lambda key: self._tops[key])
             yield (
-                f"The reference says {self._class(top)} on {most} of {self._n}"
+                f"The reference says {_class(source, top)} on {most} of {self._n}"
                 " samples: agreement with it means little."
             )
 
-    def _suspected(self) -> Iterator[str]:
+    def _suspected(self, source: GoldenSource) -> Iterator[str]:
         if not self._suspects or self._n_right < 0.5 * self._n:
             return
         told = ", ".join(
-            f"{s.name} ({self._class(s.label)}, reference {self._class(s.top)})"
+            f"{s.name} ({_class(source, s.label)}, reference {_class(source, s.top)})"
             for s in self._suspects
         )
         yield (
@@ -165,21 +197,21 @@ class Suspicions:
             f" {_SURE:.0%} sure of another class: {told}."
         )
 
-    def _out_of_range(self) -> Iterator[str]:
-        for spec in self._suite.variants:
+    def _out_of_range(self, suite: Suite, source: GoldenSource) -> Iterator[str]:
+        for spec in suite.variants:
             own = spec.preprocess
-            preprocess = self._suite.golden.preprocess if own is None else own
-            for array in self._inputs:
+            preprocess = suite.golden.preprocess if own is None else own
+            for array in source.inputs:
                 limits = self.samples.ranges.get(array.name)
                 if limits is not None:
                     yield from _saturating(spec.name, array, limits, preprocess)
 
-    def _unscaled(self) -> Iterator[str]:
+    def _unscaled(self, suite: Suite, source: GoldenSource) -> Iterator[str]:
         """Bytes that are fed as they are, where the reference makes nothing of them."""
-        preprocess = self._suite.golden.preprocess
+        preprocess = suite.golden.preprocess
         plain = preprocess.scale is None and preprocess.offset is None
         lost = bool(self._labels) and self._n_right < _BLIND * self._n
-        for array in self._inputs:
+        for array in source.inputs:
             high = self.samples.ranges.get(array.name, (0.0, 0.0))[1]
             if plain and lost and array.dtype == "uint8" and high > 1:
                 yield (
@@ -188,9 +220,30 @@ class Suspicions:
                     f" {self._n} samples: is golden.preprocess.scale missing?"
                 )
 
-    def _class(self, index: int) -> str:
-        names = self._classes
-        return names[index] if names and index < len(names) else f"class {index}"
+
+def suspicions_of(
+    suite: Suite, source: GoldenSource, everyone: Mapping[str, RunFacts]
+) -> Suspicions:
+    """Suspicions that have seen nothing.
+
+    Args:
+        suite: What was asked.
+        source: The golden data.
+        everyone: Who is fed with it; ranges that their files declare are watched.
+
+    Raises:
+        GoldenError: The suite's list of calibration samples cannot be read.
+    """
+    file = suite.golden.calibration
+    names = None if file is None else read_calibration(file)
+    decides = suite.task == "classification"
+    fed = watched(suite, everyone)
+    return Suspicions(source.n_samples, names, fed, decides=decides)
+
+
+def _class(source: GoldenSource, index: int) -> str:
+    names = source.class_names
+    return names[index] if names and index < len(names) else f"class {index}"
 
 
 def too_small(variants: tuple[VariantResult, ...]) -> Iterator[str]:

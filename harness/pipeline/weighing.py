@@ -8,10 +8,12 @@ speaks for it, as in `explaining`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness.backends.detect import detect_form
 from harness.core.errors import HarnessError, MissingDependencyError
+from harness.pipeline.activations import Activations
 from harness.pipeline.explaining import FLOAT_KINDS, agrees
 from harness.pipeline.weight_files import audited
 from harness.weights import (
@@ -21,9 +23,10 @@ from harness.weights import (
     reader_for,
     sketches,
 )
+from harness.weights.audit import QUANTIZATION_READERS, read_quantization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from harness.comparison import ComparisonResult
@@ -64,17 +67,27 @@ class Weighed:
     audit: QuantizationAudit | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Standard:
     """The weights that all others are held against, fingerprinted once.
 
-    Attributes:
+    Args:
         spec: The variant that they are of.
-        sketches: One a tensor.
+
+    Attributes:
+        spec: As given.
     """
 
-    spec: VariantSpec
-    sketches: tuple[Sketch, ...]
+    def __init__(self, spec: VariantSpec) -> None:
+        self.spec = spec
+
+    @cached_property
+    def sketches(self) -> tuple[Sketch, ...]:
+        """One a tensor, read when it is first asked for.
+
+        Raises:
+            HarnessError: The file is broken.
+        """
+        return tuple(sketches(read(self.spec.path)))
 
 
 def weighs(path: Path) -> bool:
@@ -83,6 +96,27 @@ def weighs(path: Path) -> bool:
         return _form(path) is not None
     except HarnessError:
         return False
+
+
+def audits(path: Path) -> bool:
+    """Whether scales and codes of this form are read here."""
+    try:
+        form = detect_form(path).name
+    except HarnessError:
+        return False
+    return form in QUANTIZATION_READERS and weighs(path)
+
+
+def holds_codes(path: Path) -> bool:
+    """Whether a file of such a form has quantized values; reads what it says of them.
+
+    A file that is broken may have some: weighing it tells what is wrong.
+    """
+    try:
+        model = read_quantization(path, detect_form(path).name)
+    except HarnessError:
+        return True
+    return model is not None and bool(model.values)
 
 
 def may_be_standard(suite: Suite) -> tuple[VariantSpec, ...]:
@@ -121,17 +155,30 @@ def standard(suite: Suite, results: Mapping[str, ComparisonResult]) -> Standard 
         result = results.get(spec.name)
         if spec.name != suite.reference and not (result and agrees(result)):
             continue
+        found = Standard(spec)
         try:
-            return Standard(spec, tuple(sketches(read(spec.path))))
+            if found.sketches is not None:
+                return found
         except HarnessError:
             continue
     return None
 
 
-def weigh(spec: VariantSpec, held_to: Standard | None) -> Weighed:
-    """Describe a variant's weights and hold them against the standard."""
+def weigh(
+    spec: VariantSpec, held_to: Standard | None, data: Activations | None = None
+) -> Weighed:
+    """Describe a variant's weights and hold them against the standard.
+
+    Args:
+        spec: The variant.
+        held_to: What speaks for the reference's weights.
+        data: What speaks for its activations, for a quantized variant.
+    """
     try:
-        return _weigh(spec, held_to)
+        found = _weigh(spec, held_to)
+        if spec.kind != "quantized" or not found.statistics:
+            return found
+        return replace(found, audit=_audit(spec, held_to, data or Activations()))
     except HarnessError as error:
         needed = isinstance(error, MissingDependencyError) and error.hint
         how = f"; {error.hint}" if needed else ""
@@ -152,18 +199,35 @@ def _weigh(spec: VariantSpec, held_to: Standard | None) -> Weighed:
         harm = tuple(h for f in RISK_FORMATS for h in rank_harm(statistics, f))
         return Weighed(statistics, None, "its weights speak for the reference", harm)
     drift = compare_sketches(held_to.sketches, sketches(tensors), held_to.spec.name)
-    audit = None
-    if spec.kind == "quantized":
-        reference = [sketch.tensor for sketch in held_to.sketches]
-        audit = audited(spec.path, detect_form(spec.path).name, reference)
-    return Weighed(describe_all(tensors), drift, audit=audit)
+    return Weighed(describe_all(tensors), drift)
+
+
+def _audit(
+    spec: VariantSpec, held_to: Standard | None, data: Activations
+) -> QuantizationAudit | None:
+    reference = [sketch.tensor for sketch in held_to.sketches] if held_to else None
+    form = detect_form(spec.path).name
+    audit = audited(spec.path, form, reference, data.ranges)
+    if audit is None:
+        return None
+    if audit.n_ranged:
+        return replace(audit, n_samples=data.n_samples)
+    return replace(audit, unranged=data.reason)
 
 
 def weigh_all(
-    specs: Iterable[VariantSpec], held_to: Standard | None
+    specs: Iterable[VariantSpec],
+    held_to: Standard | None,
+    weigh_one: Callable[[VariantSpec, Standard | None], Weighed] = weigh,
 ) -> dict[str, Weighed]:
-    """`weigh` of each, by name, with the pictures that a report can show."""
-    weighed = {spec.name: weigh(spec, held_to) for spec in specs}
+    """`weigh` of each, by name, with the pictures that a report can show.
+
+    Args:
+        specs: The variants.
+        held_to: What speaks for the reference's weights.
+        weigh_one: `weigh`, or what remembers it.
+    """
+    weighed = {spec.name: weigh_one(spec, held_to) for spec in specs}
     shown = {name: _drawn(found) for name, found in weighed.items()}
     if held_to is not None:
         partners = [

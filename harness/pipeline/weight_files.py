@@ -21,10 +21,11 @@ from harness.weights import (
 from harness.weights.audit import audit_quantization, read_quantization
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.core.findings import QuantizationAudit
     from harness.core.protocols import WeightTensor
+    from harness.weights.audit.ranges import ActivationRange
 
 # Of shards, which detection tells by what they hold: this file holds their names.
 _SHARDS = ".safetensors.index.json"
@@ -68,7 +69,10 @@ def weights_of(
 
 
 def audited(
-    path: Path, form: str, reference: Sequence[WeightTensor] | None
+    path: Path,
+    form: str,
+    reference: Sequence[WeightTensor] | None,
+    ranges: Mapping[str, ActivationRange] | None = None,
 ) -> QuantizationAudit | None:
     """The scales and codes of a quantized model; None where there are none.
 
@@ -76,6 +80,7 @@ def audited(
         path: The file.
         form: As detection names it.
         reference: Weights of the float model, where they are known.
+        ranges: The float model's name of a value -> its range on data, likewise.
 
     Raises:
         ModelLoadError: The file is cut short or damaged.
@@ -83,7 +88,7 @@ def audited(
     values = read_quantization(path, form)
     if values is None or not values.values:
         return None
-    return audit_quantization(values, reference)
+    return audit_quantization(values, reference, ranges)
 
 
 def write_table(report: WeightsReport, path: Path) -> None:

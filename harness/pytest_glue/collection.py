@@ -12,7 +12,7 @@ from harness.core.errors import HarnessError, QualityRegression
 from harness.pytest_glue.answers import facts_of, settle
 from harness.pytest_glue.messages import in_one_line
 from harness.pytest_glue.options import settings_of
-from harness.pytest_glue.recordings import RecordingsItem
+from harness.pytest_glue.recordings import RecordingsItem, renew
 from harness.pytest_glue.sharing import is_worker, note_suite
 from harness.pytest_glue.store import store_of
 from harness.pytest_glue.waivers import WaiversItem
@@ -114,6 +114,7 @@ class CheckItem(pytest.Item):
             HarnessError: The check could not be answered.
             pytest.skip.Exception: It need not be.
         """
+        renew(self.session)
         report = store_of(self.config).report(self.suite, _asked(self, self.suite))
         variant = report.variant(self.spec.name)
         self.user_properties += facts_of(report, variant, self.name)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from harness.core.errors import HarnessError
 from harness.report import words
-from harness.report.text import one_line
+from harness.report.text import one_line, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,10 +72,4 @@ def _next_step(variant: VariantResult) -> str:
 
 
 def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(
-        one_line(text),
-        _WIDTH,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_on_hyphens=False,
-    )
+    return wrap(one_line(text), _WIDTH, first, rest)

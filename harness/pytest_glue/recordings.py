@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from harness.core.codec import from_json, to_json
 from harness.core.errors import HarnessError
+from harness.core.files import write_text
 from harness.pytest_glue.messages import in_one_line
 from harness.pytest_glue.options import settings_of
+from harness.pytest_glue.sharing import shared_folder
+from harness.pytest_glue.store import Fault
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from _pytest._code.code import TerminalRepr
 
     from harness.core.specs import Suite
 
 NAME = "recordings"
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What became of a suite's recordings.
+
+    Attributes:
+        lines: One a recording.
+        fault: Why they could not be renewed; None where they were.
+    """
+
+    lines: tuple[str, ...] = ()
+    fault: Fault | None = None
+
+
+_RENEWALS = pytest.StashKey[dict[str, Renewal]]()
 
 
 class RecordingsItem(pytest.Item):
@@ -40,14 +63,12 @@ class RecordingsItem(pytest.Item):
             HarnessError: A recording is missing, unused or tainted, or would change
                 without a reason.
         """
-        from harness.pipeline import survey, update
+        from harness.pipeline import survey
 
-        asked = settings_of(self.config)
-        if asked.update is not None:
-            lines = update(
-                self.suite, new_only=asked.update == "new", reason=asked.reason
-            )
-            self.add_report_section("call", NAME, "\n".join(lines))
+        if renewal := renew(self.session).get(str(self.suite.path)):
+            self.add_report_section("call", NAME, "\n".join(renewal.lines))
+            if renewal.fault is not None:
+                raise HarnessError(renewal.fault.message, hint=renewal.fault.hint)
         wrong = [entry for entry in survey(self.suite) if entry.mend]
         if wrong:
             raise HarnessError(
@@ -72,3 +93,52 @@ class RecordingsItem(pytest.Item):
             shown.reprcrash.lineno = 1
             shown.reprcrash.message = in_one_line(excinfo.value)
         return shown
+
+
+def renew(session: pytest.Session) -> dict[str, Renewal]:
+    """Update the recordings of every suite that asks for it, once a run.
+
+    Whoever is first does it for all of xdist's workers, which wait: none of them reads
+    a recording that is half written, or the one that was there before.
+
+    Returns:
+        Path of a suite -> what became of its recordings; empty where no update is
+        asked for.
+    """
+    if settings_of(session.config).update is None:
+        return {}
+    stash = session.config.stash
+    if _RENEWALS not in stash:
+        folder = shared_folder(session.config)
+        stash[_RENEWALS] = (
+            _renewed(session) if folder is None else _renewed_once(session, folder)
+        )
+    return stash[_RENEWALS]
+
+
+def _renewed_once(session: pytest.Session, folder: Path) -> dict[str, Renewal]:
+    from filelock import FileLock
+
+    file = folder / f"{NAME}.json"
+    with FileLock(folder / f"{NAME}.lock"):
+        if not file.exists():
+            write_text(file, json.dumps(to_json(_renewed(session))))
+        text = file.read_text(encoding="utf-8")
+    return from_json(dict[str, Renewal], json.loads(text), "shared recordings")
+
+
+def _renewed(session: pytest.Session) -> dict[str, Renewal]:
+    items = (item for item in session.items if isinstance(item, RecordingsItem))
+    suites = {str(item.suite.path): item.suite for item in items}
+    return {path: _renewal(session.config, suites[path]) for path in sorted(suites)}
+
+
+def _renewal(config: pytest.Config, suite: Suite) -> Renewal:
+    from harness.pipeline import update
+
+    asked = settings_of(config)
+    try:
+        lines = update(suite, new_only=asked.update == "new", reason=asked.reason)
+    except HarnessError as error:
+        return Renewal(fault=Fault(error.message, error.hint))
+    return Renewal(lines)

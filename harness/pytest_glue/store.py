@@ -6,6 +6,7 @@ import hashlib
 import json
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +18,14 @@ from harness.core.results import QualityReport  # noqa: TC001 (the codec resolve
 from harness.core.specs import RunOptions
 from harness.pytest_glue.options import settings_of
 from harness.pytest_glue.sharing import SUFFIX, shared_folder
+from harness.pytest_glue.watching import unwatched, watching
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from harness.core.progress import Progress
     from harness.core.specs import Suite
 
 
@@ -65,12 +70,18 @@ class Store:
         options: How suites are run; ``only`` is set anew for each.
         folder: Shared with other processes of the run; None keeps all in memory.
         baseline: Report of the accepted release, or a folder of such.
+        watched: Gives what is told how far a suite's evaluation is.
     """
 
     def __init__(
-        self, options: RunOptions, folder: Path | None, baseline: Path | None = None
+        self,
+        options: RunOptions,
+        folder: Path | None,
+        baseline: Path | None = None,
+        watched: Callable[[Suite], AbstractContextManager[Progress | None]] = unwatched,
     ) -> None:
         self._options = options
+        self._watched = watched
         self._baseline = baseline
         self._folder = folder
         self._outcomes: dict[str, Outcome] = {}
@@ -122,10 +133,11 @@ class Store:
         path = str(suite.path)
         try:
             options = self._run_options(suite, only)
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), self._watched(suite) as progress:
                 # A runtime that warns is no failure of the model, whatever -W says.
                 warnings.simplefilter("default")
-                self._outcomes[path] = Outcome(path, evaluate(suite, options))
+                report = evaluate(suite, options, progress)
+                self._outcomes[path] = Outcome(path, report)
         except HarnessError as error:
             self._outcomes[path] = Outcome(path, fault=Fault(error.message, error.hint))
         except Exception as error:
@@ -156,7 +168,16 @@ def store_of(config: pytest.Config) -> Store:
     """The store of this run, made at the first call."""
     if _STORE not in config.stash:
         settings = settings_of(config)
-        options = RunOptions(missing=settings.missing)
-        store = Store(options, shared_folder(config), settings.baseline)
+        options = RunOptions(
+            missing=settings.missing,
+            engine=settings.engine,
+            workers=settings.workers,
+            cluster=settings.cluster,
+            cache=settings.cache,
+            cache_bytes=settings.cache_bytes,
+            budget_seconds=settings.budget_seconds,
+        )
+        watched = partial(watching, config)
+        store = Store(options, shared_folder(config), settings.baseline, watched)
         config.stash[_STORE] = store
     return config.stash[_STORE]

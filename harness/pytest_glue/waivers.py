@@ -9,6 +9,7 @@ import pytest
 
 from harness.core.errors import HarnessError, QualityRegression
 from harness.pytest_glue.messages import in_one_line
+from harness.pytest_glue.recordings import renew
 from harness.pytest_glue.store import store_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class WaiversItem(pytest.Item):
         """
         from harness.report import waivers
 
+        renew(self.session)
         report = store_of(self.config).report(self.suite, self.asked())
         stale = waivers.stale(report)
         if stale:

@@ -54,7 +54,7 @@ def _command(
     report: QualityReport, kind: str, variant: str, title: str, text: str
 ) -> str:
     line = max(1, report.variant(variant).line)
-    properties = {"file": report.suite.path, "line": str(line), "title": title}
+    properties = {"file": words.suite_file(report), "line": str(line), "title": title}
     said = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     return f"::{kind} {said}::{_data(text)}"
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from harness.report import words
+
 if TYPE_CHECKING:
     from harness.core.results import QualityReport
 
@@ -57,7 +59,7 @@ def _subjects(report: QualityReport) -> list[dict[str, Any]]:
 def _configuration(report: QualityReport) -> list[dict[str, Any]]:
     reference = report.reference
     configuration: list[dict[str, Any]] = [
-        {"name": report.suite.path},
+        {"name": words.suite_file(report)},
         _descriptor("preprocessing", report.golden.preprocess_digest),
     ]
     if reference.sha256:

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from harness.report import checks
-from harness.report.text import decibel, one_line, percent, quantity, scientific
+from harness.report.text import (
+    decibel,
+    one_line,
+    percent,
+    quantity,
+    scientific,
+    shorten,
+    wrap,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +27,7 @@ WORDS: tuple[Word, ...] = ("new", "worse", "fixed", "better", "changed")
 _RANK = {"passed": 0, "undecided": 1, "error": 2, "failed": 3}
 # Where a number moved by less than this share, another machine's last bits did it.
 _SAME = 0.01
+_MOST_LINES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +63,22 @@ def changes(before: QualityReport, after: QualityReport) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda change: WORDS.index(change.word)))
 
 
-def render_changes(before: QualityReport, after: QualityReport) -> str:
-    """The differences as plain text, one a line."""
+def render_changes(before: QualityReport, after: QualityReport, width: int = 80) -> str:
+    """The differences as plain text: a word, a variant, and what.
+
+    Args:
+        before: The earlier run.
+        after: The later run.
+        width: Columns to stay within.
+    """
     found = changes(before, after)
     if not found:
         return "no difference\n"
-    lines = []
+    lines: list[str] = []
     for change in found:
         whose = f"{one_line(change.variant)}: " if change.variant else ""
-        lines.append(f"{change.word:8}{whose}{one_line(change.text)}")
+        text = shorten(f"{whose}{one_line(change.text)}", _MOST_LINES * width)
+        lines += wrap(text, width, f"{change.word:8}", " " * 8)
     counts = [
         f"{quantity(n, word, word)}"
         for word in WORDS

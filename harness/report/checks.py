@@ -36,6 +36,7 @@ _MEANINGS = {
     "finite_outputs": "non-finite",
     "outputs_close": "beyond",
     "top1_agreement": "agree",
+    "quantization": "errors",
     "operator_semantics": "found",
     "task_metrics": "worse",
 }
@@ -46,6 +47,7 @@ _EVIDENCE: dict[str, Evidence] = {
     "task_metrics": "task",
     "per_slice": "task",
     "weight_drift": "weights",
+    "quantization": "weights",
     "operator_semantics": "findings",
     "runs_alike": "runs",
 }

@@ -47,5 +47,5 @@ def _issue(
         "check_name": name,
         "fingerprint": hashlib.sha256(told.encode()).hexdigest()[:40],
         "severity": severity,
-        "location": {"path": report.suite.path, "lines": {"begin": line}},
+        "location": {"path": words.suite_file(report), "lines": {"begin": line}},
     }

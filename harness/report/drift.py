@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report import words
-from harness.report.text import MISSING, one_line, quantity, scientific, wrap
+from harness.report import evidence_text, words
+from harness.report.text import aligned, one_line, quantity, scientific, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _MANUAL = "docs/drift"
 _LABEL = 11
+_MOST_STEPS = 12
 _MARKS = {"error": "CAUSE", "warning": "LEAD", "info": "NOTE"}
 
 
@@ -83,32 +84,15 @@ def _proof(finding: Finding) -> str:
 
 
 def _profile(profile: ErrorProfile, width: int) -> Iterator[str]:
-    """Where error is injected: the guilty steps, and how many there are in all."""
-    guilty = [step for step in profile.steps if step.guilty]
-    held = quantity(len(profile.steps), "tensor")
-    text = f"{held} held against the reference on"
-    text += f" {quantity(profile.n_samples, 'sample')}; {len(guilty)} inject error"
-    yield from wrap(text, width, "", "  ")
-    for step in guilty:
-        line = f"{step.op_type} '{step.candidate_node}': {step.injected:.2g} injected,"
-        line += f" {step.floor:.1g} is rounding"
-        yield from wrap(one_line(line), width, "  ", "    ")
+    """Where error is injected, the first place marked."""
+    yield from wrap(evidence_text.profile_title(profile), width, "", "  ")
+    rows = evidence_text.profile_rows(profile, _MOST_STEPS)
+    if rows:
+        yield from aligned([evidence_text.PROFILE_HEADER, *rows], width, "  ")
 
 
 def _matrix(matrix: RunMatrix, width: int) -> Iterator[str]:
-    samples = quantity(matrix.n_samples, "sample")
-    text = f"{one_line(matrix.variant)} run in other ways, against as it is deployed"
-    yield from wrap(f"{text}, {samples}", width, "", "  ")
-    rows = [("way", "max error", "rounding", "moved", "")]
-    for cell in matrix.cells[1:]:
-        way = f"{cell.axis.replace('_', ' ')} {cell.value}"
-        moved = MISSING if cell.n_flipped is None else str(cell.n_flipped)
-        if cell.max_abs_error is None:
-            rows.append((way, MISSING, MISSING, MISSING, one_line(cell.reason or "")))
-            continue
-        error, floor = scientific(cell.max_abs_error), scientific(cell.floor)
-        rows.append((way, error, floor, moved, "PARTS" if cell.parts else "alike"))
-    wide = max(len(row[0]) for row in rows)
-    for way, error, floor, moved, said in rows:
-        line = f"  {way:<{wide}}  {error:>9}  {floor:>9}  {moved:>5}  {said}"
-        yield line[:width]
+    title = f"{one_line(matrix.variant)} {evidence_text.matrix_title(matrix)}"
+    yield from wrap(title, width, "", "  ")
+    rows = [evidence_text.MATRIX_HEADER, *evidence_text.matrix_rows(matrix)]
+    yield from aligned(rows, width, "  ")

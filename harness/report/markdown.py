@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from harness.report import checks, tasks, waivers, words
+from harness.report import checks, evidence_text, tasks, waivers, words
 from harness.report.states import WORDS, headline, state_of
 from harness.report.text import (
     MISSING,
@@ -17,12 +17,14 @@ from harness.report.text import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.core.results import (
         ClassComparison,
+        ErrorProfile,
         Finding,
         QualityReport,
+        RunMatrix,
         TaskComparison,
         VariantResult,
     )
@@ -156,6 +158,36 @@ def _details(variant: VariantResult) -> Iterator[str]:
     if variant.task is not None and variant.task.slices:
         yield from _slices(variant, variant.task)
     yield from _classes(variant)
+    if variant.profile is not None:
+        yield from _profile(variant, variant.profile)
+    if variant.matrix is not None:
+        yield _matrix(variant, variant.matrix)
+
+
+def _profile(variant: VariantResult, profile: ErrorProfile) -> Iterator[str]:
+    rows = evidence_text.profile_rows(profile, _MAX_CLASSES)
+    if rows:
+        title = f"{_code(variant.name)}, {_plain(evidence_text.profile_title(profile))}"
+        yield _opening(title, _table(evidence_text.PROFILE_HEADER, rows))
+
+
+def _matrix(variant: VariantResult, matrix: RunMatrix) -> str:
+    title = f"{_code(variant.name)} {_plain(evidence_text.matrix_title(matrix))}"
+    rows = evidence_text.matrix_rows(matrix)[:_MAX_ROWS]
+    return _opening(title, _table(evidence_text.MATRIX_HEADER, rows))
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A name first, numbers between, words at the end; marks stand out."""
+    rule = ["---", *["--:"] * (len(header) - 2), "---"]
+    lines = [header, rule, *(_cells(row) for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _cells(row: Sequence[str]) -> list[str]:
+    said = _plain(row[-1])
+    marked = row[-1] in (evidence_text.FIRST, evidence_text.PARTS)
+    return [_code(row[0]), *row[1:-1], f"**{said}**" if marked else said]
 
 
 def _metrics(variant: VariantResult, task: TaskComparison) -> Iterator[str]:

@@ -118,7 +118,7 @@ def _result(
 ) -> dict[str, Any]:
     place: dict[str, Any] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": _uri(report.suite.path)},
+            "artifactLocation": {"uri": _uri(words.suite_file(report))},
             "region": {"startLine": max(1, variant.line)},
         }
     }

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, get_args, get_origin
 
+from harness.core.findings import DriftReport
 from harness.core.results import SCHEMA_VERSION, QualityReport
+from harness.core.trends import Trend
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PLAIN: dict[Any, str | list[str]] = {
@@ -19,18 +21,30 @@ _PLAIN: dict[Any, str | list[str]] = {
 }
 
 
-def report_schema() -> dict[str, Any]:
-    """The schema of `render_json`'s text.
+RECORDS: Mapping[str, type] = {
+    "report": QualityReport,
+    "diagnosis": DriftReport,
+    "history": Trend,
+}
+"""What commands write with ``--json``: run and compare, diagnose, history."""
+
+
+def report_schema(record: str = "report") -> dict[str, Any]:
+    """The schema of what a command writes as JSON.
 
     Objects may hold more keys than are named: newer versions add some. A number that
     JSON cannot hold (NaN, infinity) is null.
+
+    Args:
+        record: One of `RECORDS`.
     """
     records: dict[str, Any] = {}
-    root = _of(QualityReport, records)
+    kind = RECORDS[record]
+    root = _of(kind, records)
     return {
         "$schema": DIALECT,
-        "$id": f"urn:model-quality-harness:report:{SCHEMA_VERSION}",
-        "title": "QualityReport",
+        "$id": f"urn:model-quality-harness:{record}:{SCHEMA_VERSION}",
+        "title": kind.__name__,
         **root,
         "$defs": dict(sorted(records.items())),
     }

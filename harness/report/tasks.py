@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from harness.report.text import MISSING, clean, number, one_line
@@ -36,11 +37,15 @@ def signed_number(value: float | None) -> str:
 
 
 def interval(metric: TaskMetric) -> str:
-    """``-0.012 to 0.004``; a dash where there is none."""
+    """``-0.012 to +0.004``, two digits of its width; a dash where there is none."""
     if metric.interval is None:
         return MISSING
     low, high = metric.interval
-    return f"{signed_number(low)} to {signed_number(high)}"
+    width = high - low
+    if not (0.0 < width < math.inf):
+        return f"{signed_number(low)} to {signed_number(high)}"
+    decimals = max(1 - math.floor(math.log10(width)), 0)
+    return f"{low:+,.{decimals}f} to {high:+,.{decimals}f}"
 
 
 def told(metric: TaskMetric) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.report import tasks, waivers, words
+from harness.report import evidence_text, tasks, waivers, words
 from harness.report.checks import brief, unmet
 from harness.report.states import WORDS, State, state_of, tally
 from harness.report.text import (
     MISSING,
+    aligned,
     columns,
     one_line,
+    padded,
     percent,
     quantity,
     scientific,
@@ -30,6 +32,7 @@ _MAX_NAME = 32
 _MIN_NAME = 8
 _MAX_CODE = 12
 _MAX_LINES = 6
+_MOST_STEPS = 3
 _RESET = "\x1b[0m"
 _COLOURS: dict[State, str] = {
     "passed": "\x1b[32m",
@@ -52,6 +55,9 @@ class _Page:
         shown = shorten(text, _MAX_LINES * self.width)
         return wrap(shown, self.width, first, rest)
 
+    def table(self, rows: Sequence[Sequence[str]]) -> list[str]:
+        return aligned(rows, self.width, "    ")
+
 
 def render_terminal(report: QualityReport, *, colour: bool, width: int = 80) -> str:
     """The verdict, what failed and why, what was not run, and the counts.
@@ -72,6 +78,8 @@ def render_terminal(report: QualityReport, *, colour: bool, width: int = 80) -> 
     counts = tally(report).words() or "no candidate was run"
     unkept = waivers.counts(report)
     lines += ["", f"{counts}; {unkept}" if unkept else counts]
+    if kept := report.provenance.get("cache"):
+        lines += page.wrap(f"from the cache: {one_line(str(kept))}", "", "  ")
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -94,7 +102,7 @@ def _table(page: _Page, report: QualityReport) -> Iterator[str]:
     grid = [[row[i] for i in kept] for row in [header, *rows]]
     widths = _widths(page, grid)
     for variant, row in zip([None, *candidates], grid, strict=True):
-        line = "  " + "  ".join(map(_pad, row, widths))
+        line = "  " + "  ".join(map(padded, row, widths))
         if variant is None:
             yield f"{line}  verdict"
         else:
@@ -128,11 +136,6 @@ def _widths(page: _Page, grid: Sequence[Sequence[str]]) -> list[int]:
     return widths
 
 
-def _pad(text: str, width: int) -> str:
-    shown = shorten(text, width)
-    return shown + " " * (width - columns(shown))
-
-
 def _variant(
     page: _Page, report: QualityReport, variant: VariantResult
 ) -> Iterator[str]:
@@ -157,6 +160,25 @@ def _variant(
         yield from page.wrap(f"also {others}", "  ", "    ")
     for finding in findings:
         yield from _finding(page, finding)
+    yield from _inside(page, variant, findings)
+
+
+def _inside(
+    page: _Page, variant: VariantResult, findings: Sequence[Finding]
+) -> Iterator[str]:
+    """Where its error enters, and the ways of running it that part."""
+    profile, matrix = variant.profile, variant.matrix
+    proven = any(f.proof and words.standing(f.proof) == "proven" for f in findings)
+    if profile and proven:
+        # The cause has said the node already.
+        yield from page.wrap(evidence_text.entry(profile), "  ", "    ")
+    elif profile and (rows := evidence_text.profile_rows(profile, _MOST_STEPS)):
+        yield from page.wrap(evidence_text.profile_title(profile), "  ", "    ")
+        yield from page.table([evidence_text.PROFILE_HEADER, *rows])
+    if matrix and any(c.parts or c.max_abs_error is None for c in matrix.cells):
+        yield from page.wrap(evidence_text.matrix_title(matrix), "  ", "    ")
+        rows = evidence_text.matrix_rows(matrix)
+        yield from page.table([evidence_text.MATRIX_HEADER, *rows])
 
 
 def _waived(page: _Page, variant: VariantResult) -> Iterator[str]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MISSING = "-"
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 _TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "\u00b5s"), (1e-9, "ns"))
 _SECONDS_A_MINUTE = 60.0
+# Columns that a table's last cell is left, however long its first one is.
+_LEAST_LAST = 16
 # Bidirectional controls reorder what a reader sees; surrogates cannot be written.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
@@ -29,6 +35,8 @@ def one_line(text: str) -> str:
 
 def columns(text: str) -> int:
     """Terminal columns that a text takes: wide characters take two."""
+    if text.isascii():
+        return len(text)
     return sum(_columns(char) for char in text)
 
 
@@ -47,6 +55,13 @@ def shorten(text: str, width: int) -> str:
     return f"{_fit(text, room - tail)}...{_fit(text[::-1], tail)[::-1]}"
 
 
+def bounded(text: str, most: int = 300) -> str:
+    """The text, or its beginning and how much more there is."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 20]}... ({len(text) - most + 20:,} more)"
+
+
 def _fit(text: str, width: int) -> str:
     taken = 0
     for index, char in enumerate(text):
@@ -54,6 +69,12 @@ def _fit(text: str, width: int) -> str:
         if taken > width:
             return text[:index]
     return text
+
+
+def padded(text: str, width: int) -> str:
+    """The text in exactly `width` columns: shortened in its middle, or filled up."""
+    shown = shorten(text, width)
+    return shown + " " * (width - columns(shown))
 
 
 def wrap(text: str, width: int, first: str, rest: str) -> list[str]:
@@ -80,6 +101,31 @@ def wrap(text: str, width: int, first: str, rest: str) -> list[str]:
         lines[-1] += left
         empty = False
     return lines
+
+
+def aligned(rows: Sequence[Sequence[str]], width: int, indent: str) -> list[str]:
+    """Rows of one table: the first cell shortened to fit, the last one as it may be.
+
+    Cells between these stand to the right, as numbers do.
+
+    Args:
+        rows: Alike in length, two cells or more.
+        width: Columns, the indent among them.
+        indent: Before each row.
+    """
+    sizes = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    between = sum(sizes[1:-1]) + 2 * (len(sizes) - 1)
+    room = width - columns(indent) - between
+    last = min(sizes[-1], max(room - sizes[0], _LEAST_LAST))
+    sizes[0] = min(sizes[0], room - last)
+    return [_aligned(row, sizes, last, indent) for row in rows]
+
+
+def _aligned(row: Sequence[str], sizes: Sequence[int], last: int, indent: str) -> str:
+    cells = [padded(row[0], sizes[0])]
+    pairs = zip(row[1:-1], sizes[1:-1], strict=True)
+    cells += [" " * (size - columns(cell)) + cell for cell, size in pairs]
+    return (indent + "  ".join([*cells, shorten(row[-1], last)])).rstrip()
 
 
 def percent(share: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.text import MISSING, one_line, quantity, scientific, shorten, wrap
+from harness.report.text import MISSING, one_line, padded, quantity, scientific, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from harness.core.tolerances import OutputTolerance, ToleranceLock
 
 _WIDTH = 80
-_COLUMNS = (22, 18, 8, 8, 8, 8)
+_COLUMNS = (22, 16, 8, 8, 8, 8)
 _HEADER = ("variant", "output", "noise", "rounding", "atol", "rtol")
 
 
@@ -43,11 +43,8 @@ def _cells(entry: OutputTolerance) -> tuple[str, ...]:
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    fitted = [
-        shorten(one_line(cell), width).ljust(width)
-        for cell, width in zip(cells, _COLUMNS, strict=True)
-    ]
-    return "  ".join(fitted).rstrip()
+    pairs = zip(cells, _COLUMNS, strict=True)
+    return "  ".join(padded(one_line(cell), width) for cell, width in pairs).rstrip()
 
 
 def _notes(entry: OutputTolerance) -> Iterator[str]:

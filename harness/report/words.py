@@ -24,8 +24,12 @@ _HOW = {"ran": "", "replayed": " (replayed)", "skipped": " (not run)"}
 
 
 def golden(report: QualityReport) -> str:
-    """``360 golden samples, 10 classes``."""
+    """``360 golden samples, 10 classes``; ``64 of 360`` after an early answer."""
     samples = quantity(report.golden.n_samples, "golden sample")
+    early = report.early
+    if early is not None and early.n_used < early.n_samples:
+        all_of_them = quantity(early.n_samples, "golden sample")
+        samples = f"{early.n_used:,} of {all_of_them}"
     names = report.golden.class_names
     if names is None:
         return samples
@@ -37,6 +41,12 @@ def reference(report: QualityReport) -> str:
     variant = report.reference
     how = _HOW.get(variant.status, f" ({variant.status})")
     return f"reference {one_line(variant.name)}{how}"
+
+
+def suite_file(report: QualityReport) -> str:
+    """Where the suite file lies in its checkout, for tools that link to its lines."""
+    found = report.provenance.get("suite_file")
+    return found if isinstance(found, str) and found else report.suite.path
 
 
 def place(finding: Finding) -> str:

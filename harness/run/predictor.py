@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.protocols import WindowSession
 from harness.run.batches import answer_window
+from harness.run.windows import RunFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +67,24 @@ class Predictor:
         beside = beside and self._elsewhere is None and _CORES > 1
         self._thread = ThreadPoolExecutor(1, f"run {name}") if beside else None
         self._answering: deque[Future[tuple[dict[str, Array], float]]] = deque()
+
+    @property
+    def bound(self) -> dict[str, str]:
+        """Golden input name -> model input name."""
+        return dict(self._bound)
+
+    @property
+    def facts(self) -> RunFacts:
+        """What others may know of it."""
+        session = self.session
+        return RunFacts(
+            outputs=session.outputs,
+            runtime=dict(session.runtime),
+            batch_size=self.batch_size,
+            fixed=session.batch_size,
+            fed=self.fed,
+            bound=self.bound,
+        )
 
     def predict(self, inputs: Arrays, rows: slice) -> dict[str, Array]:
         """Answers for golden samples `rows`: `begin`, then `collect`."""

@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from harness.core.errors import HarnessError, SuiteError
+from harness.core.errors import HarnessError
 from harness.run.ahead import ahead
+from harness.run.windows import window_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.core.protocols import Arrays, GoldenChunk, GoldenSource
-    from harness.run.predictor import Predictor
+    from harness.core.protocols import Array, Arrays, GoldenChunk, GoldenSource
+    from harness.run.windows import RunFacts
 
-# A window's outputs should stay in the last-level cache while they are compared, and
-# be large enough that numpy's cost a call is spread over many samples.
-_WINDOW_BYTES = 4 << 20
-_WINDOW_ROWS = 4096
-# Batch sizes without a small common multiple make a window large; past this many bytes
-# of answers a candidate it is better to say so than to be killed for memory.
-_MOST_BYTES = 1 << 30
+# Samples that may wait to be used: some blocks of what is read at once (2 MiB each).
+_AHEAD_BYTES = 8 << 20
+
+
+class Answering(Protocol):
+    """Who answers for a variant: a `Predictor`, or what stands for one.
+
+    Attributes:
+        name: Of the variant.
+        facts: What is known of it.
+        seconds: Time that its answers took so far.
+        n_samples: Samples answered so far.
+    """
+
+    name: str
+    seconds: float
+    n_samples: int
+
+    @property
+    def facts(self) -> RunFacts:
+        """See the attributes."""
+        ...
+
+    def begin(self, inputs: Arrays, rows: slice) -> None:
+        """As of `Predictor`."""
+        ...
+
+    def collect(self) -> dict[str, Array]:
+        """As of `Predictor`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +70,7 @@ class Lane:
         failure: Set when it has left.
     """
 
-    predictor: Predictor
+    predictor: Answering
     failure: Failure | None = None
 
 
@@ -68,9 +91,11 @@ class Window:
 
 def stream(
     source: GoldenSource,
-    reference: Predictor,
+    reference: Answering,
     lanes: Mapping[str, Lane],
     on_window: Callable[[int, int], None] | None = None,
+    span: slice | None = None,
+    rows: int | None = None,
 ) -> Iterator[Window]:
     """Run everyone over the golden data, once.
 
@@ -79,16 +104,20 @@ def stream(
         reference: Its failure ends the run.
         lanes: Name -> candidate; a failure is noted in the lane, the others go on.
         on_window: Told (samples done, samples in all) after each window.
+        span: Samples to run on, whole windows; None runs on all.
+        rows: Samples a window; None goes by those who run.
 
     Yields:
-        Windows in order. Memory holds one at a time, and the samples of the next:
-        variants with a process of their own set out on those meanwhile.
+        Windows in order. Memory holds one at a time, the samples of the next, on
+        which variants with a process of their own set out meanwhile, and 8 MiB of
+        samples that are read ahead, or one window of them.
 
     Raises:
         HarnessError: The golden data or the reference fails.
     """
-    rows = _window_rows(source, reference, lanes)
-    chunks = ahead(source.chunks(rows))
+    everyone = (reference, *(lane.predictor for lane in lanes.values()))
+    rows = rows or window_rows(source, (one.facts for one in everyone))
+    chunks = ahead(source.chunks(rows, span), _weight, _AHEAD_BYTES)
     chunk = _begun(next(chunks, None), reference, lanes)
     while chunk is not None:
         # Begun before this one is collected: nobody waits for us to read and prepare.
@@ -100,8 +129,12 @@ def stream(
         chunk = following
 
 
+def _weight(chunk: GoldenChunk) -> int:
+    return sum(array.nbytes for array in chunk.inputs.values())
+
+
 def _begun(
-    chunk: GoldenChunk | None, reference: Predictor, lanes: Mapping[str, Lane]
+    chunk: GoldenChunk | None, reference: Answering, lanes: Mapping[str, Lane]
 ) -> GoldenChunk | None:
     """Set everyone to a chunk, so that those who can work at the same time do."""
     if chunk is None:
@@ -116,7 +149,7 @@ def _begun(
 
 
 def _collected(
-    chunk: GoldenChunk, reference: Predictor, lanes: Mapping[str, Lane]
+    chunk: GoldenChunk, reference: Answering, lanes: Mapping[str, Lane]
 ) -> Window:
     with _leading(reference, chunk):
         answers = reference.collect()
@@ -129,7 +162,7 @@ def _collected(
 
 
 @contextmanager
-def _leading(reference: Predictor, chunk: GoldenChunk) -> Iterator[None]:
+def _leading(reference: Answering, chunk: GoldenChunk) -> Iterator[None]:
     """A failure of the reference says whose it is and where."""
     try:
         yield
@@ -148,37 +181,3 @@ def _noting(lane: Lane, chunk: GoldenChunk) -> Iterator[None]:
         yield
     except HarnessError as error:
         lane.failure = Failure(error, chunk.rows.start)
-
-
-def _window_rows(
-    source: GoldenSource, reference: Predictor, lanes: Mapping[str, Lane]
-) -> int:
-    """Rows a window: whole batches of every variant, about `_WINDOW_BYTES` of answers.
-
-    Batches never straddle windows, so that each variant sees the very batches that a
-    plain loop over the data would feed it.
-    """
-    predictors = [reference, *(lane.predictor for lane in lanes.values())]
-    sizes = sorted({p.batch_size for p in predictors if p.fed} or {1})
-    step = min(math.lcm(*sizes), max(1, source.n_samples))
-    widest = max(_bytes_per_sample(p) for p in predictors)
-    fed = sum(_spec_bytes(spec.dtype, spec.shape) for spec in source.inputs)
-    a_sample = max(1, widest, fed)
-    if step > sizes[-1] and step * a_sample > _MOST_BYTES:
-        raise SuiteError(
-            f"batch sizes {', '.join(map(str, sizes))} meet only every {step} samples,"
-            f" {step * a_sample >> 20} MiB of one variant's answers",
-            hint="declare batch_size so that each one divides the largest",
-        )
-    target = min(_WINDOW_ROWS, _WINDOW_BYTES // a_sample)
-    return min(max(1, target // step) * step, max(1, source.n_samples))
-
-
-def _bytes_per_sample(predictor: Predictor) -> int:
-    return sum(_spec_bytes(s.dtype, s.shape) for s in predictor.session.outputs)
-
-
-def _spec_bytes(dtype: str, shape: tuple[int | str | None, ...] | None) -> int:
-    """Bytes a sample, free axes counted as 1: a guess."""
-    width = 8 if "64" in dtype else 4
-    return width * math.prod(d for d in (shape or ())[1:] if isinstance(d, int))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from harness.core.entry_points import offered
 from harness.core.specs import TASKS, GateSpec, SliceSpec, Task
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _DECISIONS = frozenset({"min_top1_agreement", "max_accuracy_drop", "max_recall_d
 
 def read_task(head: Table) -> Task:
     """The suite's task: one that is built in, or one that a package adds."""
-    theirs = {point.name for point in entry_points(group="harness.tasks")}
+    theirs, _ = offered("harness.tasks", "task", TASKS)
     known = sorted({*TASKS, *theirs})
     allowed = f"one of {', '.join(known)}"
     if "task" not in head.names():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.core.specs import (
     DEFAULT_ISOLATION,
+    DIAGNOSIS_SECONDS,
     MIN_SLICE,
     BatchAxis,
     GoldenSpec,
@@ -38,7 +40,7 @@ _DTYPES = (
 )
 _HEAD_KEYS = (
     *("name", "task", "reference", "undecided", "allow_outside", "isolation"),
-    *("min_slice", "tolerances", "waivers"),
+    *("min_slice", "tolerances", "waivers", "diagnosis_seconds"),
 )
 # Marks that a variant's name may not hold: it is a folder's name among recordings
 # and a part of a pytest node id.
@@ -86,11 +88,24 @@ def load_suite(path: Path | str) -> Suite:
         min_slice=head.count("min_slice") or MIN_SLICE,
         tolerances=_beside(head, paths, "tolerances", "tolerances.lock.toml"),
         waivers=_beside(head, paths, "waivers", "waivers.toml"),
+        diagnosis_seconds=_diagnosis_seconds(head),
     )
     if suite.reference not in {v.name for v in suite.variants}:
         names = ", ".join(v.name for v in suite.variants)
         head.refuse("reference", suite.reference, f"a variant's name: {names}")
     return suite
+
+
+def _diagnosis_seconds(head: Table) -> float:
+    key = "diagnosis_seconds"
+    if key not in head.names():
+        return DIAGNOSIS_SECONDS
+    if head.value(key) == math.inf:
+        return math.inf
+    seconds = head.number(key)
+    if seconds is None or seconds <= 0:
+        head.refuse(key, head.value(key), "a number above 0, or inf")
+    return seconds
 
 
 def _beside(head: Table, paths: _Paths, key: str, name: str) -> Path | None:
@@ -140,6 +155,7 @@ def _golden(table: Table, paths: _Paths) -> GoldenSpec:
         group=table.optional_text("group"),
         options=table.free("options"),
         calibration=paths.optional(table, "calibration"),
+        hide_inputs=table.flag("hide_inputs"),
     )
 
 

@@ -37,6 +37,9 @@ class Prepared:
         transpose: Axis order; None leaves axes as they are.
         dtype: numpy dtype name; None leaves the data's.
         why: What the two are for.
+        scale: Every element is multiplied by it; None leaves values as they are.
+        offset: Added after scaling.
+        scale_why: Why these two.
         hints: Lines of comment.
     """
 
@@ -44,6 +47,14 @@ class Prepared:
     dtype: str | None = None
     why: str = ""
     hints: tuple[str, ...] = ()
+    scale: float | None = None
+    offset: float | None = None
+    scale_why: str = ""
+
+    @property
+    def declares(self) -> bool:
+        """Whether anything but hints is there."""
+        return (self.transpose, self.dtype, self.scale) != (None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,18 +162,22 @@ def _golden(draft: Draft) -> Iterator[str]:
 
 def _prepared(table: str, prepared: Prepared, *, own: bool = False) -> Iterator[str]:
     """A table; a comment where it declares nothing and is not to replace another."""
-    declares = own or prepared.transpose is not None or prepared.dtype is not None
+    declares = own or prepared.declares
     if not declares and not prepared.hints:
         return
     yield f"{'' if declares else '# '}[{table}.preprocess]"
     if prepared.why:
         yield f"# {prepared.why}"
-    elif own:
+    elif own and not prepared.declares:
         yield "# the data as they are, whatever the others need"
     if prepared.transpose is not None:
         yield f"transpose = {list(prepared.transpose)}"
     if prepared.dtype is not None:
         yield f'dtype = "{prepared.dtype}"'
+    if prepared.scale is not None:
+        yield f"# {prepared.scale_why}"
+        yield f"scale = {prepared.scale!r}"
+        yield f"offset = {prepared.offset or 0.0!r}"
     yield from (f"# {hint}" for hint in prepared.hints)
 
 

@@ -90,28 +90,45 @@ def _cube(values: Array, axis: int | None) -> Array:
     return flat.reshape(outer, values.shape[axis], inner)
 
 
-def channel_extremes(
-    values: Array, axis: int, block: int
-) -> tuple[FloatArray, FloatArray]:
-    """Each channel's smallest and largest finite element, float64.
+class ChannelExtremes:
+    """Streaming ranges of channels.
 
-    Infinity and minus infinity where a channel has none.
+    Args:
+        n: How many channels.
     """
-    low = np.full(values.shape[axis], np.inf)
-    high = np.full(values.shape[axis], -np.inf)
-    for part, where in channel_blocks(values, axis, block):
+
+    def __init__(self, n: int) -> None:
+        self._low = np.full(n, np.inf)
+        self._high = np.full(n, -np.inf)
+
+    def update(self, block: ChannelBlock) -> tuple[float, float]:
+        """Take in some elements of some channels.
+
+        Returns:
+            Smallest and largest of them all; one of both is not finite where an
+            element is not.
+        """
+        part, where = block
         least, most = part.min(axis=(0, 2)), part.max(axis=(0, 2))
-        if not np.all(np.isfinite(least) & np.isfinite(most)):
+        found = float(least.min()), float(most.max())
+        if not (math.isfinite(found[0]) and math.isfinite(found[1])):
             finite = np.isfinite(part)
             least = np.where(finite, part, np.inf).min(axis=(0, 2))
             most = np.where(finite, part, -np.inf).max(axis=(0, 2))
-        low[where] = np.minimum(low[where], least)
-        high[where] = np.maximum(high[where], most)
-    return low, high
+        self._low[where] = np.minimum(self._low[where], least)
+        self._high[where] = np.maximum(self._high[where], most)
+        return found
+
+    def result(self) -> tuple[FloatArray, FloatArray]:
+        """Each channel's smallest and largest finite element, float64.
+
+        Infinity and minus infinity where a channel has none.
+        """
+        return self._low, self._high
 
 
 def channel_ranges(axis: int, low: FloatArray, high: FloatArray) -> ChannelRanges:
-    """The record of what `channel_extremes` found."""
+    """The record of what `ChannelExtremes` found."""
     largest = np.maximum(np.abs(low), np.abs(high))
     known = largest[np.isfinite(largest) & (largest > 0)]
     together = max(math.ceil(low.size / MAX_RANGES), 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.core.tensors import WeightFault
+from harness.weights.gate_reading import misread_gates
 from harness.weights.permutations import permutation_faults
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def file_faults(
     faults = [
         *_named(pairs),
         *_gates_of_vectors(pairs),
+        *misread_gates(pairs),
         *permuted,
         *_swapped(pairs, references, candidates),
         *_epsilons(found.foldings),

@@ -26,7 +26,7 @@ NO_SMALLEST = (1 << 32) - 1
 _MAGNITUDE = np.int32(0x7FFFFFFF)
 _LOWEST = np.int32(-0x80000000)
 _LARGEST = np.int32(0x7F7FFFFF)
-# float32's bits of FP16_ZERO, FP16_NORMAL and FP16_INFINITE in `weights.moments`.
+# float32's bits of FP16_ZERO, FP16_NORMAL and FP16_INFINITE in `weights.half_range`.
 _FP16_ZERO = np.int32(0x33000000)
 _FP16_NORMAL = np.int32(0x387FE000)
 _FP16_INFINITE = np.int32(0x477FF000)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Keys of either sign: 0 is 0 (and below 2**-133), from _INFINITE on not finite.
 _SIGN = 0x8000
 _INFINITE = 0x7F80
+_N_KEYS = 1 << 16
 _OCTAVE = 128
 N_BUCKETS = 2 * _INFINITE - 1
 ZERO_BUCKET = _INFINITE - 1
@@ -35,6 +36,8 @@ ZERO_BUCKET = _INFINITE - 1
 _UPPER = 1 if sys.byteorder == "little" else 0
 # So few elements are counted sooner one by one than in a table of all keys.
 _FEW = 1 << 12
+# From so many on, scipy is worth its import.
+_MANY = 1 << 17
 
 
 @cache
@@ -59,12 +62,20 @@ class MagnitudeCounts:
     """
 
     def __init__(self) -> None:
-        self._counts = np.zeros(1 << 16, np.int64)
+        self._counts = np.zeros(_N_KEYS, np.int64)
+        self._counter = KeyCounter()
 
     def update(self, batch: Array) -> None:
         """Take in a block."""
-        if batch.size:
-            count_keys(_keys(batch), self._counts)
+        with np.errstate(over="ignore", invalid="ignore"):
+            single = np.ascontiguousarray(batch, np.float32).reshape(-1)
+        if single.size >= _MANY:
+            self._counts += self._counter.count(single)
+        elif single.size > _FEW:
+            self._counts += np.bincount(_keys(single), minlength=_N_KEYS)
+        else:
+            found, n = np.unique(_keys(single), return_counts=True)
+            self._counts[found] += n
 
     def add(self, counts: Counts) -> None:
         """Take in counts by key, shape (65536,)."""
@@ -145,20 +156,6 @@ class Magnitudes:
         found: FloatArray = before[at] + inside * self.counts[at]
         return found
 
-    def cdf(self, limits: Array | Sequence[float]) -> FloatArray:
-        """Share of the finite elements below each limit; 0 where there are none."""
-        return self.count_below(limits) / max(self.n_finite, 1)
-
-    def n_within(self, magnitude: float) -> float:
-        """Finite elements whose magnitude is smaller than `magnitude`."""
-        low, high = self.count_below([-magnitude, magnitude])
-        return float(high - low)
-
-    def share_underflow(self, magnitude: float) -> float:
-        """Share of the finite elements that are not 0 and smaller than `magnitude`."""
-        zeros = int(self.counts[ZERO_BUCKET])
-        return (self.n_within(magnitude) - zeros) / max(self.n_finite, 1)
-
     def quantiles(self, shares: Sequence[float]) -> FloatArray:
         """The value below which each share of the finite elements lies.
 
@@ -204,16 +201,38 @@ class Magnitudes:
         return before
 
 
-def count_keys(keys: NDArray[np.uint16], counts: Counts) -> None:
-    """Add to `counts`, shape (65536,), how often each key occurs."""
-    if keys.size > _FEW:
-        counts += np.bincount(keys, minlength=1 << 16)
-        return
-    found, n = np.unique(keys, return_counts=True)
-    counts[found] += n
+def _keys(values: FloatArray) -> NDArray[np.uint16]:
+    return values.view(np.uint16)[_UPPER::2]
 
 
-def _keys(batch: Array) -> NDArray[np.uint16]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        single = np.ascontiguousarray(batch, np.float32).reshape(-1)
-    return single.view(np.uint16)[_UPPER::2]
+class KeyCounter:
+    """Counts the keys of many elements, in memory of its own.
+
+    A sparse row holds a one at each element's key; made dense, it holds their sums.
+    That takes a third of the time of `np.bincount`, which widens keys and first looks
+    for the largest.
+    """
+
+    def __init__(self) -> None:
+        self._keys = np.empty(0, np.int32)
+        self._ones = np.empty(0, np.int64)
+
+    def count(self, values: FloatArray) -> Counts:
+        """How often each key occurs, shape (65536,).
+
+        Args:
+            values: Shape (n,), float32.
+        """
+        # Takes a while to import, and small files do not need it.
+        from scipy.sparse import csr_array
+
+        n = values.size
+        if self._keys.size < n:
+            self._keys, self._ones = np.empty(n, np.int32), np.ones(n, np.int64)
+        keys = self._keys[:n]
+        np.right_shift(values.view(np.uint32), 16, out=keys.view(np.uint32))
+        # Of the type of the keys, or they would be copied.
+        ends = np.array([0, n], np.int32)
+        row = csr_array((self._ones[:n], keys, ends), shape=(1, _N_KEYS))
+        counts: Counts = row.toarray()[0]
+        return counts

@@ -3,8 +3,8 @@
 Names are the least of it: converters rename, quantizers append, exporters number.
 Rules are tried from the surest to the least sure; what an earlier rule took is gone
 for the later ones: equal numbers (as they stand, transposed, in another order), batch
-norms folded, gates in another order, names with like numbers, like numbers, merged
-and split tensors, tied ones, and last names and places alone.
+norms and multiplications folded, gates in another order, names with like numbers, like
+numbers, merged and split tensors, tied ones, and last names and places alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from harness.weights.likeness import (
     likely_pairs,
     sorted_axes,
 )
+from harness.weights.multipliers import match_multiplied
 from harness.weights.pieces import match_pieces
 from harness.weights.pool import Match, Pool, grouped
 from harness.weights.reordering import reordering
@@ -55,6 +56,7 @@ def match(references: Iterable[Sketch], candidates: Iterable[Sketch]) -> Matchin
     pool.pair("flattened", lambda s: s.multiset, flattened)
     pool.pair("permuted", lambda s: s.multiset, _permuted)
     match_folded(pool)
+    match_multiplied(pool)
     pool.pair("gates", _lengths, gate_arrangement, _FEW)
     pool.pair("name", lambda s: s.stem, _named_and_alike)
     _match_similar(pool)

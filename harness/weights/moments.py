@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from harness.weights.half_range import magnitudes
 from harness.weights.kernels import Powers, combined
+from harness.weights.squares import Squares, dot, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.core.protocols import Array, FloatArray
 
-# Rounding to nearest even, as in numpy.float16. The midpoint between 0 and the
-# smallest subnormal (2**-24) goes to 0; the one between the largest subnormal and
-# the smallest normal number (2**-14) goes to the normal; the one above 65504 goes to
-# infinity.
-FP16_ZERO = 2.0**-25
-FP16_NORMAL = 2.0**-14 - 2.0**-25
-FP16_INFINITE = 65520.0
 # 512 KB of float64, and what else is made of them, fit a core's second-level cache.
 _STEP = 1 << 16
-# BLAS starts threads for longer vectors: slower here, and other sums a machine.
-_ROW = 1 << 13
 _NONE: Powers = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -76,9 +69,14 @@ class Spread:
 
 
 class Moments:
-    """Streaming `Spread` of 1-D blocks of any real type."""
+    """Streaming `Spread` of 1-D blocks of any real type.
 
-    def __init__(self) -> None:
+    Args:
+        quick: Whether blocks of float32 may be multiplied in float32, by `Squares`.
+    """
+
+    def __init__(self, *, quick: bool = False) -> None:
+        self._squares = Squares() if quick else None
         self._n = 0
         self._powers: Powers = _NONE
         self._low = math.inf
@@ -87,8 +85,18 @@ class Moments:
         self._below = np.zeros(4, np.int64)
         self._scratch = np.empty((2, 0))
 
-    def update(self, batch: Array) -> None:
-        """Take in a block."""
+    def update(self, batch: Array, extremes: tuple[float, float] | None = None) -> None:
+        """Take in a block.
+
+        Args:
+            batch: The block.
+            extremes: Its smallest and largest element, where they are known; one of
+                both is not finite where an element is not.
+        """
+        if self._squares and extremes and fits(batch, extremes):
+            powers, smallest, below = self._squares.look(batch, self._smallest)
+            self.add(batch.size, powers, (*extremes, smallest), below)
+            return
         for start in range(0, batch.size, _STEP):
             self._update(in_float(batch[start : start + _STEP]))
 
@@ -162,7 +170,7 @@ class Moments:
         low, high = float(block.min()), float(block.max())
         # NaN and infinity show in the extremes: no look at each element is needed.
         if math.isfinite(low) and math.isfinite(high):
-            smallest, below = _magnitudes(block, max(-low, high))
+            smallest, below = magnitudes(block, max(-low, high))
             powers = self._about_mean(block)
             self.add(block.size, powers, (low, high, smallest), below)
             return
@@ -195,29 +203,3 @@ def in_float(block: Array) -> FloatArray:
         return block
     narrow = block.dtype.itemsize <= 2
     return block.astype(np.float32 if narrow else np.float64)
-
-
-def dot(a: FloatArray, b: FloatArray) -> float:
-    """Inner product of two vectors, the same whatever the number of threads."""
-    whole = a.size - a.size % _ROW
-    rows = a[:whole].reshape(-1, 1, _ROW) @ b[:whole].reshape(-1, _ROW, 1)
-    return float(rows.sum()) + float(a[whole:] @ b[whole:])
-
-
-def _magnitudes(finite: FloatArray, largest: float) -> tuple[float, list[int]]:
-    """Smallest non-zero magnitude, and the counts that `Moments.add` asks for."""
-    magnitude = np.abs(finite)
-    smallest = float(magnitude.min())
-    zero = flushed = below_normal = overflow = 0
-    # Most blocks hold nothing so small or so large: their extremes tell.
-    if smallest < FP16_NORMAL:
-        below_normal = int(np.count_nonzero(magnitude < FP16_NORMAL))
-    if smallest <= FP16_ZERO:
-        flushed = int(np.count_nonzero(magnitude <= FP16_ZERO))
-    if largest >= FP16_INFINITE:
-        overflow = int(np.count_nonzero(magnitude >= FP16_INFINITE))
-    if smallest == 0:
-        zero = int(np.count_nonzero(magnitude == 0))
-        magnitude[magnitude == 0] = np.inf
-        smallest = float(magnitude.min())
-    return smallest, [zero, flushed, below_normal, overflow]

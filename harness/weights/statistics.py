@@ -10,8 +10,10 @@ import numpy as np
 
 from harness.core.tensors import TensorStatistics
 from harness.weights.channels import (
+    ChannelBlock,
+    ChannelExtremes,
     channel_axis,
-    channel_extremes,
+    channel_blocks,
     channel_ranges,
 )
 from harness.weights.compiled import is_installed, scan_rows
@@ -107,18 +109,37 @@ def blocks(values: FloatArray) -> Iterator[FloatArray]:
 
 
 def _read(values: Array, axis: int | None, *, compile_: bool) -> _Found:
-    moments, counts = Moments(), MagnitudeCounts()
-    ranges = None
-    if compile_ and values.dtype == np.float32:
-        ranges = scan_rows(values, axis, moments, counts)
-    else:
-        for block in blocks(values):
-            number = in_float(block)
-            moments.update(number)
-            counts.update(number)
-    if axis is not None and ranges is None:
-        ranges = channel_extremes(values, axis, BLOCK)
-    return _Found(moments.result(), counts, ranges)
+    is_single = values.dtype == np.float32
+    moments = Moments(quick=is_single and values.size >= _SORTED)
+    counts = MagnitudeCounts()
+    if not (compile_ and is_single):
+        ranges = _scan(values, axis, moments, counts)
+        return _Found(moments.result(), counts, ranges)
+    found = scan_rows(values, axis, moments, counts)
+    if axis is not None and found is None:
+        found = _channel_extremes(values, axis)
+    return _Found(moments.result(), counts, found)
+
+
+def _scan(
+    values: Array, axis: int | None, moments: Moments, counts: MagnitudeCounts
+) -> tuple[FloatArray, FloatArray] | None:
+    """All in one pass; each channel's extremes, where there are channels."""
+    extremes = ChannelExtremes(1 if axis is None else values.shape[axis])
+    for part, where in channel_blocks(values, axis, BLOCK):
+        number = in_float(part)
+        whole = extremes.update(ChannelBlock(number, where))
+        flat = number.reshape(-1)
+        moments.update(flat, whole)
+        counts.update(flat)
+    return None if axis is None else extremes.result()
+
+
+def _channel_extremes(values: Array, axis: int) -> tuple[FloatArray, FloatArray]:
+    extremes = ChannelExtremes(values.shape[axis])
+    for block in channel_blocks(values, axis, BLOCK):
+        extremes.update(block)
+    return extremes.result()
 
 
 def _record(

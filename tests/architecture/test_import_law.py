@@ -19,8 +19,8 @@ PACKAGE = ROOT / "harness"
 ALL = {"*"}
 CORE = {"core"}
 STAGES = {
-    *("backends", "canaries", "comparison", "core", "diagnose", "formats", "gate"),
-    *("golden", "graphs", "inspection", "run", "suite", "weights"),
+    *("backends", "cache", "canaries", "comparison", "core", "diagnose", "engines"),
+    *("formats", "gate", "golden", "graphs", "inspection", "run", "suite", "weights"),
 }
 
 ONNX = {"google.protobuf", "numpy", "onnx"}
@@ -33,9 +33,11 @@ LAW = {
     "backends": (CORE | {"formats"}, ONNX),
     "canaries": (CORE, {"numpy", "onnx"}),
     "run": (CORE, {"numpy"}),
+    "engines": (CORE, {"distributed"}),
+    "cache": (CORE, {"numpy"}),
     "comparison": (CORE, {"numpy", "scipy"}),
     "formats": (CORE, {"numpy"}),
-    "weights": (CORE | {"formats"}, ONNX),
+    "weights": (CORE | {"formats"}, ONNX | {"scipy"}),
     "graphs": (CORE | {"formats"}, ONNX | {"scipy"}),
     "inspection": (CORE | {"formats"}, ONNX),
     "diagnose": (CORE | {"comparison", "graphs"}, ONNX | {"scipy"}),
@@ -63,7 +65,7 @@ PLACES = {
     "click": ["cli/*.py"],
     "cv2": ["backends/opencv_.py"],
     "fsspec": ["golden/remote.py"],
-    "filelock": ["pytest_glue/store.py"],
+    "filelock": ["pytest_glue/recordings.py", "pytest_glue/store.py"],
     "grpc": ["backends/kserve_grpc_.py"],
     "h5py": ["backends/keras_files.py", "formats/hdf5_child.py"],
     "jinja2": ["report/document.py"],
@@ -77,7 +79,7 @@ PLACES = {
         *("backends/sklearn_answers.py", "golden/csv_.py", "report/frames.py"),
         "weights/frame.py",
     ],
-    "pyarrow": ["golden/parquet_.py"],
+    "pyarrow": ["golden/parquet_.py", "golden/write_parquet.py"],
     "safetensors": ["backends/torch_state.py"],
     "sklearn": ["backends/sklearn_*.py"],
     "skops": ["backends/sklearn_.py"],

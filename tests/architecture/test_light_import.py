@@ -54,3 +54,13 @@ def test_a_run_without_a_suite_loads_no_more(tmp_path):
     assert "harness.plugin" in modules
     assert not {name.partition(".")[0] for name in modules} & HEAVY
     assert ours(modules) <= PLUGIN
+
+
+def test_the_door_to_kept_reports_loads_nothing_that_runs_models():
+    modules = loaded_after(
+        "import harness.pipeline.answered, harness.pipeline.report_key"
+    )
+    runtimes = HEAVY - {"google", "numpy", "onnx"}
+    assert not {name.partition(".")[0] for name in modules} & runtimes
+    assert "harness.comparison" not in modules
+    assert "harness.diagnose" not in modules

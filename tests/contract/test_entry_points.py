@@ -1,10 +1,6 @@
 """Backends of other people's packages, by the entry points that they declare."""
 
-import os
 import shutil
-import subprocess
-import sys
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -36,52 +32,8 @@ backend = "linear"
 """
 
 
-def install(package, folder):
-    """What pip leaves in `folder`: the package, and what its pyproject declares."""
-    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
-    module = project["name"].replace("-", "_")
-    shutil.copytree(package / module, folder / module)
-    declare(folder, project["name"], project["entry-points"])
-
-
-def declare(folder, name, groups):
-    """The metadata of an installed distribution with these entry points."""
-    info = folder / f"{name.replace('-', '_')}-0.1.0.dist-info"
-    info.mkdir(parents=True)
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n"
-    (info / "METADATA").write_text(metadata)
-    lines = []
-    for group, entries in groups.items():
-        lines += [f"[{group}]", *(f"{key} = {value}" for key, value in entries.items())]
-    (info / "entry_points.txt").write_text("\n".join(lines))
-
-
-@pytest.fixture
-def site(tmp_path):
-    folder = tmp_path / "site"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def run(site):
-    """Runs a Python module where `site` is installed."""
-
-    def started(*arguments, cwd):
-        return subprocess.run(
-            [sys.executable, "-m", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(site)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return started
-
-
 def test_an_installed_package_runs_a_suite(site, run, tmp_path):
-    install(EXAMPLE, site)
+    site.install(EXAMPLE)
     (tmp_path / "quality.toml").write_text(SUITE)
     (tmp_path / "model.linear").write_text("1 2\n3 4")
     (tmp_path / "copy.linear").write_text("1 2\n3 4.5")
@@ -93,7 +45,7 @@ def test_an_installed_package_runs_a_suite(site, run, tmp_path):
 
 
 def test_an_installed_package_holds_the_contract(site, run, tmp_path):
-    install(EXAMPLE, site)
+    site.install(EXAMPLE)
     shutil.copy(EXAMPLE / "check_linear.py", tmp_path)
     done = run(
         "pytest", "-q", "-p", "no:cacheprovider", "check_linear.py", cwd=tmp_path
@@ -103,7 +55,7 @@ def test_an_installed_package_holds_the_contract(site, run, tmp_path):
 
 
 def test_nothing_is_imported_before_it_is_asked_for(site, run, tmp_path):
-    install(EXAMPLE, site)
+    site.install(EXAMPLE)
     (tmp_path / "look.py").write_text(
         "import sys\n"
         "from harness.backends.table import BACKENDS\n"
@@ -115,7 +67,7 @@ def test_nothing_is_imported_before_it_is_asked_for(site, run, tmp_path):
 
 
 def test_a_package_that_cannot_be_imported_is_named(site, run, tmp_path):
-    declare(site, "half-there", {"harness.backends": {"half": "half_there:open"}})
+    site.declare("half-there", {"harness.backends": {"half": "half_there:open"}})
     (tmp_path / "quality.toml").write_text(SUITE.replace("linear", "half"))
     np.savez(tmp_path / "golden.npz", x=np.eye(2, dtype=np.float32))
     done = run("harness", "run", "quality.toml", cwd=tmp_path)
@@ -127,10 +79,8 @@ def test_a_package_that_cannot_be_imported_is_named(site, run, tmp_path):
 class TestNames:
     @pytest.fixture
     def offer(self, site, monkeypatch):
-        monkeypatch.syspath_prepend(site)
-        return lambda name, **entries: declare(
-            site, name, {"harness.backends": entries}
-        )
+        monkeypatch.syspath_prepend(site.folder)
+        return lambda name, **entries: site.declare(name, {"harness.backends": entries})
 
     def test_ours_are_never_replaced(self, offer):
         offer("evil", torch="evil:open")

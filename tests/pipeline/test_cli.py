@@ -10,7 +10,10 @@ import pytest
 
 import harness.pipeline
 from harness.cli import main
+from harness.report.files import RENDERERS
+from harness.report.text import columns
 
+WIDE = "\u6570\u5b57" * 15
 HEAVY = ["numpy", "onnx", "onnxruntime", "pandas", "sklearn", "scipy", "jinja2"]
 
 
@@ -147,6 +150,35 @@ class TestWidth:
         release.edit('name = "candidate"', f'name = "{"candidate-" * 8}"')
         self.narrow(release.run())
 
+    def test_what_was_calibrated(self, release, small):
+        release.edit('name = "candidate"', f'name = "{WIDE}"')
+        self.narrow(small.invoke("calibrate", release.suite))
+
+    def test_what_drifts(self, release, small):
+        deep = release.folder / ("long-" * 20) / WIDE
+        deep.mkdir(parents=True)
+        model = release.model("candidate.onnx", small.classifier(-small.weights()))
+        moved = model.rename(deep / "candidate.onnx")
+        pair = (release.folder / "reference.onnx", moved)
+        data = release.folder / "golden.npz"
+        self.narrow(small.invoke("diagnose", *pair, "--data", data, "--matrix"))
+        self.narrow(small.invoke("compare", *pair, "--data", data))
+
+    def test_what_would_be_recorded(self, release, small):
+        release.edit("[golden]", '[golden]\nrecorded = "recorded"')
+        small.invoke("record", release.suite)
+        release.model("reference.onnx", small.classifier(-small.weights()))
+        result = small.invoke("record", release.suite, "--reason", "a new release")
+        assert result.exit_code == 0
+        assert max(map(columns, result.stderr.splitlines())) <= 80
+
+    def test_what_two_runs_differ_in(self, release, small):
+        release.run()
+        before = (release.out / "report.json").rename(release.folder / "before.json")
+        release.model("candidate.onnx", small.classifier(-small.weights()))
+        release.run()
+        self.narrow(small.invoke("report", "diff", before, release.out / "report.json"))
+
     def test_doctor(self, small):
         self.narrow(small.invoke("doctor"))
 
@@ -158,7 +190,7 @@ class TestWidth:
         assert lines
         # Paths of report files go out unbroken: they are there to be copied.
         shown = [line for line in lines if not line.startswith(FILE_LINES)]
-        assert max(map(len, shown)) <= 80
+        assert max(map(columns, shown)) <= 80
 
 
 FILE_LINES = ("json: ", "html: ", "junit: ", "markdown: ")
@@ -177,6 +209,44 @@ class TestReportCommand:
         assert again.exit_code == 0
         assert {p.name: p.read_bytes() for p in release.out.iterdir()} == kept
         assert again.stdout == first.stdout
+
+    def test_every_format_comes_from_the_saved_result_as_from_the_run(
+        self, release, small
+    ):
+        release.model("candidate.onnx", small.classifier(-small.weights()))
+        release.add('[variant.matrix]\nlevels = ["disable"]')
+        live, later = release.folder / "live", release.folder / "later"
+        files = [words for name in RENDERERS for words in (f"--{name}", name)]
+
+        def asked(folder):
+            return [w if w.startswith("--") else str(folder / w) for w in files]
+
+        assert small.invoke("run", release.suite, *asked(live)).exit_code == 1
+        saved = live / "json"
+        assert small.invoke("report", saved, *asked(later)).exit_code == 0
+        assert sorted(p.name for p in live.iterdir()) == sorted(RENDERERS)
+        for name in RENDERERS:
+            assert (later / name).read_bytes() == (live / name).read_bytes(), name
+
+    def test_code_hosts_are_told_where_the_suite_lies(self, releases, small):
+        one, _ = releases
+        (one.folder.parent / ".git").mkdir()
+        one.model("candidate.onnx", small.classifier(-small.weights()))
+        annotations = one.folder / "annotations"
+        small.invoke("run", one.suite, "--annotations", annotations)
+        lines = annotations.read_text().splitlines()
+        assert lines
+        assert all(" file=one/quality.toml,line=14," in line for line in lines)
+
+    def test_frames_come_from_the_saved_result(self, release, small):
+        release.run()
+        saved, tables = release.out / "report.json", release.folder / "tables"
+        for kind in ("csv", "parquet"):
+            result = small.invoke(
+                *("report", saved, "--frames", tables, "--frames-format", kind)
+            )
+            assert result.exit_code == 0
+            assert f"table: {tables / 'checks'}.{kind}" in result.stdout
 
     @pytest.mark.parametrize(
         "content",

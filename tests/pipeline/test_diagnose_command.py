@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 
+import jsonschema
 import numpy as np
 import onnx
 import onnxruntime
@@ -13,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from harness.core.codec import from_json
 from harness.core.findings import DriftReport
+from harness.report.schema import report_schema
 
 node = helper.make_node
 LOWEST = np.finfo(np.float32).min
@@ -96,6 +98,7 @@ def test_the_json_holds_findings_of_the_report_s_shape(pair):
     file = pair.folder / "out" / "drift.json"
     pair("--json", file, "--samples", "10")
     record = json.loads(file.read_text())
+    jsonschema.validate(record, report_schema("diagnosis"))
     report = from_json(DriftReport, record)
     assert report.n_samples == 10
     assert report.drifts
@@ -205,7 +208,9 @@ def test_the_gate_names_the_fault_and_runs_the_suite_s_matrix(release):
         text.replace('task = "classification"', 'task = "tensor"')
         + '[variant.matrix]\nlevels = ["disable"]\nbatch_sizes = [1]\n'
     )
-    release.run()
+    printed = release.run().stdout
+    assert "run in 2 other ways, on 64 samples: 1 parts from it" in printed
+    assert [w for w in printed.split() if w in {"alike", "PARTS"}] == ["PARTS", "alike"]
     record = release.record()
     codes = [finding["code"] for finding in record["findings"]]
     assert codes == ["FUS001"]
@@ -218,6 +223,39 @@ def test_the_gate_names_the_fault_and_runs_the_suite_s_matrix(release):
         "1",
     ]
     assert "Pad folded into MaxPool" in record["provenance"]["canaries"]
+
+
+STOPPED = "stopped looking after 1e-09 s"
+
+
+@pytest.mark.parametrize(
+    ("key", "option", "stopped"),
+    [
+        (None, None, False),
+        ("1e-9", None, True),
+        (None, "1e-9", True),
+        ("1e-9", "inf", False),
+        ("inf", None, False),
+        ("inf", "1e-9", True),
+    ],
+)
+def test_the_gate_looks_for_causes_as_long_as_it_is_told(
+    release, small, key, option, stopped
+):
+    release.model("candidate.onnx", small.classifier(-small.weights()))
+    if key is not None:
+        release.edit("[golden]", f"diagnosis_seconds = {key}\n[golden]")
+    words = [] if option is None else ["--diagnosis-seconds", option]
+    result = small.invoke("run", release.suite, *words)
+    assert (STOPPED in " ".join(result.stdout.split())) == stopped
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "nan", "true", '"long"', "-inf"])
+def test_a_time_that_is_none_is_told(release, small, value):
+    release.edit("[golden]", f"diagnosis_seconds = {value}\n[golden]")
+    result = small.invoke("run", release.suite)
+    assert result.exit_code == 2
+    assert "'suite.diagnosis_seconds'" in result.stderr
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,10 @@
 import json
 import sqlite3
 
+import jsonschema
 import pytest
+
+from harness.report.schema import report_schema
 
 
 @pytest.fixture
@@ -45,7 +48,9 @@ def test_the_page_and_the_record_are_written(release, small, run, file):
     shown = small.invoke("history", "small", "--db", file, *arguments)
     assert shown.exit_code == 0
     assert "candidate" in page.read_text(encoding="utf-8")
-    assert json.loads(record.read_text())["suite"] == "small"
+    trend = json.loads(record.read_text())
+    assert trend["suite"] == "small"
+    jsonschema.validate(trend, report_schema("history"))
 
 
 def test_a_variant_can_be_shown_alone(small, run, file):

@@ -9,8 +9,13 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.linear_model import LogisticRegression
+from skops.io import dump
 
 from harness.core.specs import GateSpec
+from harness.pipeline.guesses import scale_of
 from harness.suite import load_suite
 from harness.suite.writing import Draft, DraftVariant, Prepared, render_draft
 
@@ -51,20 +56,82 @@ def test_the_digits_models_get_their_kind(init, candidate, kind):
 
 
 @pytest.mark.parametrize(
-    "candidate",
-    ["digits-optimized.onnx", "digits-fp16.onnx", "digits-int8-dynamic.onnx"],
+    ("reference", "candidate", "scale"),
+    [
+        ("digits.onnx", "digits-optimized.onnx", None),
+        ("digits.onnx", "digits-fp16.onnx", None),
+        ("digits.onnx", "digits-int8-dynamic.onnx", None),
+        ("digits.onnx", "digits-int8-static.onnx", 1 / 16),
+        ("digits.onnx", "digits.tflite", None),
+        ("digits.keras", "digits.onnx", None),
+        ("digits.keras", "digits-int8.tflite", 1 / 16),
+    ],
 )
-def test_the_suite_runs_at_once_and_passes(init, small, tmp_path, candidate):
+def test_the_suite_runs_at_once_and_passes(
+    init, small, tmp_path, reference, candidate, scale
+):
     shutil.copytree(GOLDEN / "models", tmp_path / "models")
     shutil.copytree(GOLDEN / "data", tmp_path / "data")
     models = tmp_path / "models"
-    pair = (models / "digits.onnx", models / candidate)
+    pair = (models / reference, models / candidate)
     result, folder = init(*pair, tmp_path / "data", folder=tmp_path)
+    # What a quantized model takes, its file tells; of others a scale is offered.
+    assert load_suite(folder).golden.preprocess.scale == scale
     assert f"next: harness run {folder}" in result.output
     assert "allow_outside" not in (folder / "quality.toml").read_text()
     run = small.invoke("run", folder)
     assert run.exit_code == 0, run.output
     assert "1 passed" in run.output
+
+
+def test_an_estimator_and_its_onnx_run_at_once_and_pass(init, small, tmp_path):
+    rng = np.random.default_rng(0)
+    label = np.arange(120) % 3
+    x = rng.normal(0, 0.3, (120, 4)).astype(np.float32)
+    x[np.arange(120), label] += 1
+    model = LogisticRegression().fit(x, label)
+    dump(model, tmp_path / "model.skops")
+    shape = [("x", FloatTensorType([None, 4]))]
+    onnx.save(
+        to_onnx(model, initial_types=shape, options={"zipmap": False}),
+        tmp_path / "model.onnx",
+    )
+    np.savez(tmp_path / "golden.npz", x=x, label=label)
+    pair = (tmp_path / "model.skops", tmp_path / "model.onnx")
+    result, folder = init(*pair, tmp_path / "golden.npz", folder=tmp_path)
+    assert result.exit_code == 0, result.output
+    run = small.invoke("run", folder)
+    assert run.exit_code == 0, run.output
+    assert "1 passed" in run.output
+
+
+def test_a_variant_of_its_own_preprocessing_is_scaled_as_well(init, release, small):
+    """What a variant declares replaces all of what the golden data declare."""
+    shutil.copy(GOLDEN / "models" / "digits-int8-static.onnx", release.folder)
+    turned = release.model("turned.onnx", small.classifier(shape=("n", 1, 8, 8)))
+    with np.load(next((GOLDEN / "data").glob("*.npz"))) as golden:
+        release.data(image=golden["image"][:8])
+    static = release.folder / "digits-int8-static.onnx"
+    _, folder = init(static, turned, release.folder / "golden.npz")
+    suite = load_suite(folder)
+    assert suite.golden.preprocess.scale == 1 / 16
+    assert suite.variants[1].preprocess.transpose == (0, 3, 1, 2)
+    assert suite.variants[1].preprocess.scale == 1 / 16
+
+
+@pytest.mark.parametrize(
+    ("full", "ends", "expected"),
+    [
+        (16, (0.0, 1.0), (1 / 16, 0.0)),
+        (255, (0.0, 0.996), (1 / 255, 0.0)),
+        (255, (-1.0, 0.992), (2 / 255, -1.0)),
+        (255, (0.0, 255.0), None),
+        (255, (-2.1, 2.6), None),
+        (1, (0.0, 1.0), None),
+    ],
+)
+def test_a_scale_is_guessed_where_a_range_says_so(full, ends, expected):
+    assert scale_of(full, ends) == expected
 
 
 def test_data_without_labels_make_a_suite_of_numbers(init, release, small):

@@ -1,10 +1,16 @@
 """What a report says of data that look wrong; none of it fails a model."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+
+from harness.golden.source import open_golden
+from harness.pipeline.suspicions import suspicions_of
+from harness.run import Window
+from harness.suite import load_suite
 
 
 @pytest.fixture
@@ -150,3 +156,49 @@ class TestGoldenCommands:
         small.invoke(*arguments, "--license", "CC0-1.0", "--origin", "a friend")
         manifest = json.loads((folder / "manifest.json").read_text())
         assert (manifest["license"], manifest["source"]) == ("CC0-1.0", "a friend")
+
+
+class TestMerging:
+    """What parts of the data saw is together what one look at all of it sees."""
+
+    @pytest.fixture
+    def notices(self, release):
+        suite = load_suite(release.suite)
+
+        def told(arrays, scores, cuts):
+            release.data(**arrays)
+            source = open_golden(suite.golden)
+            parts = []
+            for start, stop in pairwise((0, *cuts, 60)):
+                part = suspicions_of(suite, source, {})
+                for chunk in source.chunks(7, slice(start, stop)):
+                    answers = {"scores": scores[chunk.rows]}
+                    part.update(Window(chunk, answers, {}))
+                parts.append(part)
+            first, *rest = parts
+            for part in rest:
+                first.merge(part)
+            return list(first.notices(suite, source))
+
+        return told
+
+    @pytest.mark.parametrize("cuts", [(30,), (1, 2), (10, 20, 40, 59)])
+    @pytest.mark.parametrize("what", ["sure", "constant", "steps", "lost"])
+    def test_parts_say_what_the_whole_says(self, notices, small, cuts, what):
+        arrays = small.samples()
+        arrays["x"][7] = arrays["x"][44]
+        arrays["x"][13, 0] = np.nan
+        arrays["label"][[8, 50]] = 0
+        scores = {
+            "sure": np.eye(3, dtype=np.float32)[np.arange(60) % 3],
+            "constant": np.full((60, 3), 0.2, np.float32),
+            # Still on each of two parts, and moved between them.
+            "steps": np.repeat(np.float32([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1]]), 30, 0),
+            "lost": np.full((60, 3), np.nan, np.float32),
+        }[what]
+        whole = notices(arrays, scores, ())
+        assert notices(arrays, scores, cuts) == whole
+        assert any("copies" in line for line in whole)
+        assert any("is the same on all 60" in line for line in whole) == (
+            what == "constant"
+        )

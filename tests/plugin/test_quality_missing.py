@@ -20,9 +20,9 @@ def test_the_option_reaches_the_run(lacking, pytester, scripted, monkeypatch):
     seen = []
     original = scripted.evaluate
 
-    def watched(suite, options):
+    def watched(suite, options, progress=None):
         seen.append(options.missing)
-        return original(suite, options)
+        return original(suite, options, progress)
 
     monkeypatch.setattr(scripted, "evaluate", watched)
     pytester.runpytest()

@@ -153,3 +153,46 @@ def test_a_suite_that_keeps_none_has_no_such_item(pytester, suite):
     (suite / "quality.toml").write_text(text)
     result = pytester.runpytest("--collect-only", "-q")
     result.stdout.no_fnmatch_line("*::recordings")
+
+
+SLOWLY = """
+import time
+from harness.pipeline import recordings
+renew = recordings.renew
+
+def slow(*arguments):
+    with open("renewals.log", "a") as log:
+        log.write("renewed\\n")
+    time.sleep(1)
+    return renew(*arguments)
+
+recordings.renew = slow
+"""
+
+
+def test_workers_wait_for_one_update_and_judge_by_it(pytester, suite):
+    """Two suites share one recording; the answers are those of the new model."""
+    pytester.runpytest("--quality-update")
+    for name in ("original", "other"):
+        onnx.save(model(2.5), suite / f"{name}.onnx")
+    text = SUITE.replace('name = "small"', 'name = "second"')
+    (suite / "second.quality.toml").write_text(text)
+    pytester.makeconftest(SLOWLY)
+    result = pytester.runpytest_subprocess("-n", "3", "--quality-update", WHY)
+    assert result.ret == 0, str(result.stdout)
+    # Once a suite: nobody renews what another worker has renewed.
+    assert (suite / "renewals.log").read_text().split() == ["renewed"] * 2
+    (update,) = record_of(suite)["history"]
+    assert update["reason"] == "a new release"
+    for name in ("small", "second"):
+        saved = json.loads((suite / "reports" / f"{name}.json").read_text())
+        assert saved["verdict"] == "passed"
+        assert not [n for n in saved["notices"] if "recording" in n.lower()]
+
+
+def test_a_fault_of_an_update_is_told_under_xdist_too(pytester, suite):
+    pytester.runpytest("--quality-update")
+    onnx.save(model(2.5), suite / "original.onnx")
+    result = pytester.runpytest_subprocess("-n", "2", "--quality-update")
+    result.stdout.fnmatch_lines(["*would change: another model; y: 3 samples differ*"])
+    assert record_of(suite)["history"] == []

@@ -86,6 +86,22 @@ class Servers:
         self._start(command, {"LD_LIBRARY_PATH": str(library), **home})
         return {name: f"{name}://127.0.0.1:{p}/v2/models" for name, p in ports.items()}
 
+    @cached_property
+    def mlflow(self):
+        """Base URL of MLflow's tracking server."""
+        python = self._environment(HERE / "mlflow.txt")
+        port = free_port()
+        folder = self._scratch / "mlflow"
+        folder.mkdir()
+        store = ["--backend-store-uri", f"sqlite:///{folder / 'runs.sqlite'}"]
+        address = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        command = [str(python), "-m", "mlflow", "server", *store, *address]
+        # It leaves files beside where it was started, and names itself to nobody.
+        more = {"MLFLOW_DISABLE_TELEMETRY": "true"}
+        process, log = self._spawn(command, more, folder)
+        wait_for(f"http://127.0.0.1:{port}/health", process, log)
+        return f"http://127.0.0.1:{port}"
+
     def _environment(self, requirements):
         """Python of a virtual environment with exactly these packages."""
         key = f"{sys.version}{requirements.read_text()}"
@@ -115,7 +131,7 @@ class Servers:
             time.sleep(0.05)
         raise AssertionError(f"{command} does not serve: {log.read_text()[-2000:]}")
 
-    def _spawn(self, command, more):
+    def _spawn(self, command, more, folder=None):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         log = self._scratch / f"{len([*self._scratch.iterdir()])}.log"
         with log.open("wb") as stream:
@@ -125,6 +141,7 @@ class Servers:
                 stdout=stream,
                 stderr=stream,
                 env={**inherited, "TF_CPP_MIN_LOG_LEVEL": "3", **more},
+                cwd=folder,
                 start_new_session=True,
             )
         self._stack.callback(end, process)

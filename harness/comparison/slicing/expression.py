@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -66,6 +67,17 @@ class Expression:
 
     def __init__(self, name: str, text: str) -> None:
         self._name, self._text = name, text
+        names = {n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name)}
+        self.columns = tuple(sorted(names))
+
+    def __getstate__(self) -> dict[str, object]:
+        """Its text, which is read again."""
+        return {k: v for k, v in self.__dict__.items() if k != "_tree"}
+
+    @cached_property
+    def _tree(self) -> ast.expr:
+        """The condition, once it is sure that nothing else is in it."""
+        text = self._text
         if len(text) > _MOST_CHARACTERS:
             self._refuse(f"longer than {_MOST_CHARACTERS:,} characters", 0)
         try:
@@ -74,9 +86,7 @@ class Expression:
             at = getattr(error, "offset", None) or 1
             self._refuse(getattr(error, "msg", None) or str(error), at - 1)
         self._check(tree)
-        self._tree = tree.body
-        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-        self.columns = tuple(sorted(names))
+        return tree.body
 
     def mask(self, metadata: Arrays, n: int) -> Array:
         """Which samples it chooses, shape (n,) of bool.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.comparison.decided import DecisionCounts
+from harness.comparison.examples import ExampleLog
 from harness.comparison.flips import FlipLog
 from harness.core.errors import ComparisonError
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from harness.core.protocols import Array, Arrays, FloatArray, IntArray
     from harness.core.results import LabelComparison
 
+# Flips of the largest margins whose inputs are worth a look.
+_MOST_SHOWN = 100
 _SCORE_NAME = re.compile("prob|score|logit|softmax", re.IGNORECASE)
 
 
@@ -35,6 +38,7 @@ class LabelMetric:
         self._names = tuple(class_names)
         self._counts = DecisionCounts(self._names)
         self._flips = FlipLog(self._names)
+        self._examples = ExampleLog(self._names)
 
     def update(
         self,
@@ -64,6 +68,8 @@ class LabelMetric:
         moved = np.flatnonzero(old != new)
         margins = _margins(reference[moved], old[moved], new[moved])
         self._counts.update(old, new, labels, margins, groups)
+        samples = rows.start + np.arange(len(old))
+        self._examples.update(samples, (old, new, labels), margins, sample_ids)
         if moved.size:
             self._flips.update(
                 rows.start + moved,
@@ -76,11 +82,21 @@ class LabelMetric:
         """Take in all that another metric of the same classes has seen."""
         self._counts.merge(other._counts)
         self._flips.merge(other._flips)
+        self._examples.merge(other._examples)
+
+    @property
+    def shown(self) -> frozenset[int]:
+        """Samples that a reader may want to look at, of those seen so far."""
+        worst = self._flips.result()[:_MOST_SHOWN]
+        return frozenset(f.sample for f in (*worst, *self._examples.result()))
 
     def result(self) -> LabelComparison | None:
         """The comparison over all that was seen; None when that is nothing."""
         found = self._counts.result()
-        return None if found is None else replace(found, flips=self._flips.result())
+        if found is None:
+            return None
+        flips, examples = self._flips.result(), self._examples.result()
+        return replace(found, flips=flips, examples=examples)
 
     def _check(
         self, reference: Array, candidate: Array, labels: IntArray | None, rows: slice

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from harness.comparison.tasks.foreign import ForeignTask
+from harness.core.entry_points import offered
 from harness.core.registry import LazyEntry, Registry
 from harness.core.specs import TASKS
 
@@ -28,13 +29,8 @@ _CLASSES = {
 _OURS = {
     name: LazyEntry(f"harness.comparison.tasks.{_CLASSES[name]}") for name in TASKS
 }
-_THEIRS = {
-    point.name: LazyEntry(
-        point.value, distribution=point.dist.name if point.dist else point.value
-    )
-    for point in entry_points(group=GROUP)
-}
-# Ours last: a package cannot take a name that suites already mean something by.
+# A package cannot take a name that suites already mean something by.
+_THEIRS, NOTICES = offered(GROUP, "task", _OURS)
 TABLE: Registry[TaskFactory] = Registry("task", {**_THEIRS, **_OURS})
 
 
@@ -54,5 +50,10 @@ def make_task(
         KeyError: No task has that name.
         SuiteError: An option is not known, or its value is not allowed.
         MissingDependencyError: Another package's task cannot be imported.
+        ComparisonError: Another package's task cannot be made, or is none.
     """
-    return TABLE.get(name)(options or {}, class_names)
+    make = TABLE.get(name)
+    if name not in _THEIRS:
+        return make(options or {}, class_names)
+    whose = _THEIRS[name].distribution
+    return ForeignTask(name, whose, make, options or {}, class_names)

@@ -22,6 +22,7 @@ _TRANSLATORS = {
     "hdf5": ("keras", "translate"),
     "keras": ("keras", "translate"),
     "litert": ("lite", "translate"),
+    "openvino": ("openvino_ir", "translate"),
     "savedmodel": ("tf", "translate_saved"),
 }
 

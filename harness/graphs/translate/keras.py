@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.core.errors import ModelLoadError, UnsupportedFormatError
 from harness.formats.malformed import Malformed
 from harness.graphs.translate.emitter import Emitter
+from harness.graphs.translate.keras_attention import ATTENTION
 from harness.graphs.translate.keras_call import KerasCall
 from harness.graphs.translate.keras_maps import MAPS
 from harness.graphs.translate.keras_model import model_of, read_keras
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     )
     from harness.graphs.translate.translation import Translation
 
-_LAYERS = {**WINDOWS, **MAPS, **RECURRENT}
+_LAYERS = {**WINDOWS, **MAPS, **RECURRENT, **ATTENTION}
+# What a layer is called with, by position or by the usual name.
+_FIRST = ("", "inputs")
 _MODELS = frozenset({"Functional", "Model", "Sequential"})
 
 
@@ -147,8 +150,7 @@ class _Walk:
             later = []
             for layer, number in waiting:
                 if all(feed.history in values for feed in layer.calls[number]):
-                    operands = [values[f.history] for f in layer.calls[number]]
-                    self._call(layer, number, operands, (values, inside))
+                    self._call(layer, number, (values, inside))
                 else:
                     later.append((layer, number))
             if len(later) == len(waiting):
@@ -160,17 +162,29 @@ class _Walk:
         self,
         layer: KerasLayer,
         number: int,
-        operands: list[str],
         place: tuple[dict[History, str], tuple[str, ...]],
     ) -> None:
         values, inside = place
         chain = (*inside, layer.name)
+        feeds = layer.calls[number]
+        operands = [values[f.history] for f in feeds if f.word in _FIRST]
         if layer.kind in _MODELS:
             answers = self.model(model_of(layer.config), operands, chain)
         else:
             with self._e.node("/".join(chain)):
-                weights = self._stored.of(chain)
-                call = KerasCall(self._e, layer, number, tuple(operands), weights)
+                call = KerasCall(
+                    e=self._e,
+                    layer=layer,
+                    number=number,
+                    operands=tuple(operands),
+                    weights=self._stored.of(chain),
+                    named={
+                        f.word: values[f.history] for f in feeds if f.word not in _FIRST
+                    },
+                    inner=lambda word: self._stored.of((*chain, word)),
+                )
+                if call.named and layer.kind not in ATTENTION:
+                    raise call.refused(f"it is given {', '.join(sorted(call.named))}")
                 answers = [_LAYERS[layer.kind](call)]
         # Keras counts the calls of a model inside another from 1 on in some versions.
         for at, answer in enumerate(answers):

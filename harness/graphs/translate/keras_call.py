@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from harness.core.errors import UnsupportedFormatError
 from harness.graphs.translate.words import ACTIVATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from harness.core.protocols import Array
     from harness.graphs.translate.emitter import Emitter
@@ -26,8 +26,10 @@ class KerasCall:
         e: Where nodes go.
         layer: It.
         number: Which of its calls.
-        operands: Names of the values.
+        operands: Names of the values that it is given by position.
         weights: Its arrays, by word or by number.
+        named: Argument -> name of the value, for those that it is given by name.
+        inner: Layer inside it -> that one's arrays.
     """
 
     e: Emitter
@@ -35,6 +37,8 @@ class KerasCall:
     number: int
     operands: tuple[str, ...]
     weights: Mapping[str, Array]
+    named: Mapping[str, str]
+    inner: Callable[[str], Mapping[str, Array]]
 
     @property
     def x(self) -> str:
@@ -59,6 +63,16 @@ class KerasCall:
         return (feeds[0].shape if feeds else None) or self.layer.input_shape
 
     @property
+    def shapes(self) -> tuple[tuple[int | None, ...] | None, ...]:
+        """Of all operands, those by name after the others."""
+        return tuple(feed.shape for feed in self.layer.calls[self.number])
+
+    def said(self, word: str) -> bool:
+        """Whether an argument that is no tensor was given, and is not false."""
+        said = self.layer.said
+        return bool(self.number < len(said) and said[self.number].get(word))
+
+    @property
     def rank(self) -> int:
         """Axes of the only operand.
 
@@ -69,14 +83,28 @@ class KerasCall:
             raise self.refused("the file does not tell the shape of its input")
         return len(self.shape)
 
-    def require_channels_last(self) -> None:
-        """Refuse a layer whose channels come first.
+    @property
+    def channels_come_first(self) -> bool:
+        """Whether its operand is (N, C, spatial...)."""
+        return bool(self.get("data_format", "channels_last") == "channels_first")
 
-        Raises:
-            UnsupportedFormatError: They do.
+    def with_channels_last(self, x: str) -> KerasCall:
+        """The same layer, called with its operand transposed.
+
+        Args:
+            x: Name of the operand, (N, spatial..., C).
         """
-        if self.get("data_format", "channels_last") != "channels_last":
-            raise self.refused("its channels come first")
+        feeds = self.layer.calls[self.number]
+        calls = list(self.layer.calls)
+        calls[self.number] = tuple(replace(f, shape=_moved(f.shape)) for f in feeds)
+        config = {**self.layer.config, "data_format": "channels_last"}
+        layer = replace(
+            self.layer,
+            config=config,
+            calls=tuple(calls),
+            input_shape=_moved(self.layer.input_shape),
+        )
+        return replace(self, layer=layer, operands=(x, *self.operands[1:]))
 
     def array(self, word: str, order: Sequence[str]) -> Array | None:
         """An array of the layer.
@@ -114,6 +142,11 @@ class KerasCall:
             f"{self.layer.kind} {self.layer.name!r} is not translated: {why}",
             hint="its graph is left out of the diagnosis; its answers are compared",
         )
+
+
+def _moved(shape: tuple[int | None, ...] | None) -> tuple[int | None, ...] | None:
+    """(N, C, spatial...) -> (N, spatial..., C)."""
+    return shape and (shape[0], *shape[2:], shape[1])
 
 
 def leaky(e: Emitter, x: str, config: Mapping[str, Any]) -> str:

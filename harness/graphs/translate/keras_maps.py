@@ -41,8 +41,8 @@ def _batch_norm(call: KerasCall) -> str:
     rank = call.rank
     axis = call.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) else axis
-    if axis % rank != rank - 1:
-        raise call.refused(f"its axis is {axis}, not the last one")
+    if axis % rank not in {1, rank - 1}:
+        raise call.refused(f"its axis is {axis}, neither the first one nor the last")
     words = _norm_words(call, ("moving_mean", "moving_variance"))
     mean, variance = (call.array(word, words) for word in words[-2:])
     if mean is None or variance is None:
@@ -54,7 +54,7 @@ def _batch_norm(call: KerasCall) -> str:
         "moving_variance": variance,
     }
     operands = [call.constant(word, array) for word, array in arrays.items()]
-    spatial = rank > 2
+    spatial = rank > 2 and axis % rank != 1
     x = channels_first(call.e, call.x, rank) if spatial else call.x
     epsilon = float(call.get("epsilon", 1e-3))
     done = call.e.emit("BatchNormalization", x, *operands, epsilon=epsilon)
@@ -77,6 +77,13 @@ def _layer_norm(call: KerasCall) -> str:
     operands = [call.constant("gamma", gamma), call.constant("beta", beta)]
     epsilon = float(call.get("epsilon", 1e-3))
     return call.e.emit("LayerNormalization", call.x, *operands, epsilon=epsilon)
+
+
+def _flatten(call: KerasCall) -> str:
+    # Channels that come first are brought to the end before.
+    first = call.channels_come_first and call.rank > 2
+    x = channels_last(call.e, call.x, call.rank) if first else call.x
+    return call.e.emit("Flatten", x, axis=1)
 
 
 def _relu(call: KerasCall) -> str:
@@ -164,7 +171,7 @@ MAPS: dict[str, Callable[[KerasCall], str]] = {
     "Dropout": _same,
     "ELU": lambda c: c.e.emit("Elu", c.x, alpha=float(c.get("alpha", 1.0))),
     "Embedding": _embedding,
-    "Flatten": lambda call: call.e.emit("Flatten", call.x, axis=1),
+    "Flatten": _flatten,
     "GaussianDropout": _same,
     "GaussianNoise": _same,
     "LayerNormalization": _layer_norm,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.core.archives import open_archive, read_entry
@@ -41,10 +41,12 @@ class Feed:
     Attributes:
         history: Where it comes from.
         shape: None where a length is free, or where nobody says.
+        word: Of which argument it is; nothing for one by position.
     """
 
     history: History
     shape: tuple[int | None, ...] | None = None
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,7 @@ class KerasLayer:
         config: Its configuration.
         calls: What it is called with, call by call.
         input_shape: Of its only input, where the file tells it.
+        said: Arguments by name, call by call; tensors stand in `calls`.
     """
 
     name: str
@@ -64,6 +67,7 @@ class KerasLayer:
     config: Mapping[str, Any]
     calls: tuple[tuple[Feed, ...], ...] = ()
     input_shape: tuple[int | None, ...] | None = None
+    said: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,12 +251,14 @@ def _layer(entry: dict[str, Any]) -> KerasLayer:
     kind = str(entry.get("class_name"))
     whole = kind in {"Functional", "Model", "Sequential"}
     built = (entry.get("build_config") or {}).get("input_shape")
+    nodes = entry.get("inbound_nodes") or ()
     return KerasLayer(
         name,
         kind,
         entry if whole else known,
-        tuple(tuple(_feeds(node)) for node in entry.get("inbound_nodes") or ()),
+        tuple(tuple(_feeds(node)) for node in nodes),
         _lengths(built),
+        tuple(map(_said, nodes)),
     )
 
 
@@ -275,8 +281,15 @@ def _feeds(node: Any) -> Iterator[Feed]:
     """The tensors of one call, in Keras 3's words or in Keras 2's."""
     if isinstance(node, dict):
         yield from _tensors(node.get("args"))
+        for word, value in _said(node).items():
+            yield from (replace(feed, word=word) for feed in _tensors(value))
     elif isinstance(node, list):
         yield from (Feed(history) for history in _histories(node))
+
+
+def _said(node: Any) -> Mapping[str, Any]:
+    found = node.get("kwargs") if isinstance(node, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _tensors(value: Any) -> Iterator[Feed]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.graphs.translate.windows import Window, conv, pool, transposed_conv
-from harness.graphs.translate.words import reduce
+from harness.graphs.translate.words import channels_first, channels_last, reduce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,6 @@ _SEPARABLE = ("depthwise_kernel", "pointwise_kernel", "bias")
 def _window(
     call: KerasCall, kernel: tuple[int, ...], strides: tuple[int, ...]
 ) -> Window:
-    call.require_channels_last()
     n = len(kernel)
     dilations = call.pair("dilation_rate", n)
     padding = str(call.get("padding", "valid")).upper()
@@ -105,20 +104,17 @@ def _pool(op_type: str, n: int, call: KerasCall) -> str:
 
 
 def _global_pool(op_type: str, n: int, call: KerasCall) -> str:
-    call.require_channels_last()
     keep = bool(call.get("keepdims", False))
     return reduce(call.e, op_type, call.x, range(1, n + 1), keep=keep)
 
 
 def _zero_padding(n: int, call: KerasCall) -> str:
-    call.require_channels_last()
     pairs = _pairs(call, "padding", n)
     pads = [0, *(p[0] for p in pairs), 0, 0, *(p[1] for p in pairs), 0]
     return call.e.emit("Pad", call.x, call.e.ints(pads))
 
 
 def _cropping(n: int, call: KerasCall) -> str:
-    call.require_channels_last()
     pairs, e = _pairs(call, "cropping", n), call.e
     far = np.iinfo(np.int64).max
     starts = [p[0] for p in pairs]
@@ -139,7 +135,6 @@ def _pairs(call: KerasCall, key: str, n: int) -> list[tuple[int, int]]:
 
 
 def _up_sampling(n: int, call: KerasCall) -> str:
-    call.require_channels_last()
     kind = call.get("interpolation", "nearest")
     if kind not in {"nearest", "bilinear"}:
         raise call.refused(f"it interpolates by {kind!r}")
@@ -161,7 +156,20 @@ def _per_rank(
     word: str, translate: Callable[[int, KerasCall], str]
 ) -> dict[str, Callable[[KerasCall], str]]:
     """One entry a number of spatial axes."""
-    return {word.format(n): partial(translate, n) for n in (1, 2, 3)}
+    return {word.format(n): partial(_either_way, translate, n) for n in (1, 2, 3)}
+
+
+def _either_way(
+    translate: Callable[[int, KerasCall], str], n: int, call: KerasCall
+) -> str:
+    """Where channels come first, the layer between two transpositions."""
+    if not call.channels_come_first:
+        return translate(n, call)
+    rank = n + 2
+    x = channels_last(call.e, call.x, rank)
+    done = translate(n, call.with_channels_last(x))
+    pooled = call.layer.kind.startswith("Global") and not call.get("keepdims", False)
+    return done if pooled else channels_first(call.e, done, rank)
 
 
 WINDOWS: dict[str, Callable[[KerasCall], str]] = {

@@ -17,6 +17,7 @@ from harness.graphs.translate.lite_call import Call, Values, is_coded
 from harness.graphs.translate.lite_layers import LAYERS, WEIGHTED
 from harness.graphs.translate.lite_maps import MAPS
 from harness.graphs.translate.lite_model import read_lite
+from harness.graphs.translate.lite_recurrent import RECURRENT
 from harness.graphs.translate.lite_shapes import SHAPES
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from harness.graphs.translate.lite_model import LiteModel, LiteOperator, LiteTensor
     from harness.graphs.translate.translation import Translation
 
-_OPERATORS = {**LAYERS, **MAPS, **SHAPES}
+_OPERATORS = {**LAYERS, **MAPS, **RECURRENT, **SHAPES}
 _QUANTIZED = frozenset({"int8", "uint8", "int16"})
 
 

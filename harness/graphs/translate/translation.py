@@ -43,12 +43,19 @@ class Translation:
 
 
 def as_exported(model: onnx.ModelProto) -> Translation:
-    """What a framework exported itself: values go by the names of its own nodes."""
+    """What a framework exported itself: values go by the names of its own nodes.
+
+    Where a node has the path of its layer for a name, it goes by that.
+    """
     for node in model.graph.node:
         node.name = node.name or node.output[0]
     return Translation(
         model=model,
-        origin={name: name for node in model.graph.node for name in node.output},
+        origin={name: _own(n, name) for n in model.graph.node for name in n.output},
         inputs={value.name: value.name for value in model.graph.input},
         outputs={value.name: value.name for value in model.graph.output},
     )
+
+
+def _own(node: onnx.NodeProto, output: str) -> str:
+    return str(node.name) if node.name.startswith("/") else output

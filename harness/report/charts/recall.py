@@ -69,6 +69,18 @@ def dumbbell(row: ClassComparison, scale: RecallScale) -> Svg | None:
     return canvas.markup()
 
 
+def marks(row: ClassComparison, scale: RecallScale) -> tuple[float, ...]:
+    """Pixels of what `dumbbell` draws: before, after, interval; empty without samples.
+
+    The script draws the same of these in rows that it makes.
+    """
+    if row.recall is None or row.recall_reference is None:
+        return ()
+    ends = row.recall_interval or ()
+    known = (row.recall_reference, row.recall, *ends)
+    return tuple(round(scale(recall), 1) for recall in known)
+
+
 def _direction(change: float) -> str:
     if abs(change) < _SAME:
         return "same"

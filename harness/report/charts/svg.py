@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harness.report.text import bounded
 from harness.report.view.page import Svg
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ class Canvas:
         bottom = fixed(self.height)
         self.path("".join(f"M{fixed(x)} 0V{bottom}" for x in xs), kind)
 
-    def path(self, steps: str, kind: str) -> None:
+    def path(self, steps: str, kind: str) -> ET.Element:
         """A path; `steps` is the d attribute."""
-        ET.SubElement(self._root, "path", {"class": kind, "d": steps})
+        return ET.SubElement(self._root, "path", {"class": kind, "d": steps})
 
     def line(
         self, start: tuple[float, float], end: tuple[float, float], kind: str
@@ -75,7 +76,7 @@ class Canvas:
 
     def hover(self, element: ET.Element, text: str) -> None:
         """Tell an exact value on hover."""
-        ET.SubElement(element, "title").text = text
+        ET.SubElement(element, "title").text = bounded(text)
 
     def markup(self) -> Svg:
         """The drawing."""
@@ -83,5 +84,15 @@ class Canvas:
 
 
 def steps(points: Iterable[tuple[float, float]]) -> str:
-    """A path through points."""
-    return "M" + "L".join(f"{fixed(x)} {fixed(y)}" for x, y in points)
+    """A path through points; level and upright lines name one coordinate."""
+    path = ""
+    last = ("", "")
+    for at in ((fixed(x), fixed(y)) for x, y in points):
+        if not path:
+            path = f"M{at[0]} {at[1]}"
+        elif at[1] == last[1]:
+            path += "" if at == last else f"H{at[0]}"
+        else:
+            path += f"V{at[1]}" if at[0] == last[0] else f"L{at[0]} {at[1]}"
+        last = at
+    return path

@@ -44,6 +44,7 @@ def build_page(report: QualityReport) -> Page:
         variants=variants,
         conditions=conditions(scope),
         outline=_outline(scope, variants),
+        samples=report.samples,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.report import waivers
 from harness.report.states import WORDS, State, state_of
-from harness.report.text import MISSING, one_line, shorten
+from harness.report.text import MISSING, bounded, one_line, shorten
 from harness.report.view.page import Badge, Cell
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def name(text: str, width: int = 36, *, href: str = "", kind: str = "") -> Cell:
     """A name's cell, its middle left out where it is long."""
     whole = one_line(text)
     shown = shorten(whole, width)
-    full = whole if shown != whole else ""
+    full = bounded(whole) if shown != whole else ""
     return Cell(shown, full=full, href=href, kind=f"name {kind}".strip())
 
 

@@ -156,6 +156,8 @@ def _setting(value: object) -> Cell:
 
 def _plain(value: object) -> str:
     """A value of provenance in words."""
+    if value is None:
+        return "not known"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(item)}" for key, item in sorted(value.items()))
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.report.text import columns, count, one_line, quantity, shorten
+from harness.report.text import bounded, columns, count, one_line, quantity, shorten
 from harness.report.view.cells import name, num, typeset
+from harness.report.view.confusion_pictures import confusion_pictures
+from harness.report.view.counts import counts_of
 from harness.report.view.page import (
     Cell,
     Column,
@@ -17,28 +19,63 @@ from harness.report.view.page import (
     Row,
     Table,
 )
+from harness.report.view.pixels import step
 
 if TYPE_CHECKING:
     from harness.core.results import Confusion
+    from harness.report.view.counts import Counts
 
 MAX_HEATMAP = 40
 _MAX_NUMBERS = 12
-_MAX_PAIRS = 15
-_STEPS = 9
+_FEW_PAIRS = 15
+_MAX_PAIRS = 120
+_EQUAL = "The two confusion matrices are equal."
 
 Matrix = tuple[tuple[int, ...], ...]
 
 
-def confusion_maps(found: Confusion) -> list[Part]:
-    """Heatmaps, while there are few enough classes to read them."""
-    difference = _subtract(found.candidate, found.reference)
-    changed = any(any(row) for row in difference)
-    parts: list[Part] = []
-    if len(found.classes) <= MAX_HEATMAP:
-        parts.append(_heatmaps(found, difference if changed else None))
-    if not changed:
-        parts.append(Prose("The two confusion matrices are equal.", "empty"))
-    return parts
+def confusion_maps(found: Confusion, place: str = "") -> list[Part]:
+    """Matrices of few classes as tables, of more as pictures.
+
+    Args:
+        found: Both matrices.
+        place: Whose samples their cells open; empty where there are none.
+    """
+    counts = counts_of(found)
+    if len(found.classes) > MAX_HEATMAP:
+        return sparse_maps(counts, place)
+    if not found.classes:
+        return []
+    changed = any(before != after for *_, before, after in counts.cells)
+    parts: list[Part] = [_heatmaps(found, counts, place, changed=changed)]
+    return parts if changed else [*parts, Prose(_EQUAL, "empty")]
+
+
+def sparse_maps(counts: Counts, place: str) -> list[Part]:
+    """Matrices as pictures; says so where they are equal."""
+    drawn = confusion_pictures(counts, place, f"Confusion: {_most(counts)}")
+    changed = any(before != after for *_, before, after in counts.cells)
+    return [drawn] if changed else [drawn, Prose(_EQUAL, "empty")]
+
+
+def _heatmaps(
+    found: Confusion, counts: Counts, place: str, *, changed: bool
+) -> Heatmaps:
+    maps = [
+        _heatmap("Reference", found.classes, found.reference, signed=False),
+        _heatmap("Candidate", found.classes, found.candidate, signed=False),
+    ]
+    if changed:
+        difference = _subtract(found.candidate, found.reference)
+        title = "Candidate less reference"
+        maps.append(_heatmap(title, found.classes, difference, signed=True))
+    return Heatmaps(
+        title=f"Confusion: {_most(counts)}",
+        detail="Rows are true classes, columns are answers; cells count samples and "
+        "darken with their share of the row. In the difference, orange is worse "
+        "(right answers lost, wrong ones gained) and blue is better.",
+        maps=tuple(replace(map_, place=place) for map_ in maps),
+    )
 
 
 def _subtract(left: Matrix, right: Matrix) -> Matrix:
@@ -46,32 +83,13 @@ def _subtract(left: Matrix, right: Matrix) -> Matrix:
     return tuple(tuple(a - b for a, b in zip(*pair, strict=True)) for pair in rows)
 
 
-def _heatmaps(found: Confusion, difference: Matrix | None) -> Heatmaps:
-    maps = [
-        _heatmap("Reference", found.classes, found.reference, signed=False),
-        _heatmap("Candidate", found.classes, found.candidate, signed=False),
-    ]
-    if difference is not None:
-        title = "Candidate less reference"
-        maps.append(_heatmap(title, found.classes, difference, signed=True))
-    return Heatmaps(
-        title=f"Confusion: {_most(found, difference)}",
-        detail="Rows are true classes, columns are answers; cells count samples and "
-        "darken with their share of the row. In the difference, orange is worse "
-        "(right answers lost, wrong ones gained) and blue is better.",
-        maps=tuple(maps),
-    )
-
-
-def _most(found: Confusion, difference: Matrix | None) -> str:
+def _most(counts: Counts) -> str:
     """What to see: the confusion that grew most."""
-    ranked = _ranked(difference) if difference else []
-    grown = [(i, j) for i, j in ranked if difference and difference[i][j] > 0]
-    if not grown or difference is None:
+    if not counts.grown:
         return "which class is taken for which"
-    i, j = grown[0]
-    true, answer = (shorten(one_line(found.classes[k]), 24) for k in (i, j))
-    more = quantity(difference[i][j], "time")
+    i, j, before, after = counts.grown[0]
+    true, answer = (shorten(one_line(counts.names[k]), 24) for k in (i, j))
+    more = quantity(after - before, "time")
     return (
         f"\u201c{true}\u201d is taken for \u201c{answer}\u201d {more} more than before"
     )
@@ -81,7 +99,7 @@ def _heatmap(
     caption: str, classes: tuple[str, ...], matrix: Matrix, *, signed: bool
 ) -> Heatmap:
     names = [one_line(n) for n in classes]
-    labels = tuple(Cell(shorten(n, 10), title=n) for n in names)
+    labels = tuple(Cell(shorten(n, 10), title=bounded(n)) for n in names)
     scale = max((abs(n) for row in matrix for n in row), default=0) if signed else 0
     rows = tuple(
         tuple(
@@ -115,62 +133,54 @@ def _cell(n: int, at: tuple[int, int], names: list[str], kind: str) -> Cell:
         return Cell("")
     shown = typeset(f"{n:+d}" if kind[0] in "wb" else count(n))
     i, j = at
-    return Cell(shown, kind=kind, title=f"true {names[i]}, answer {names[j]}: {shown}")
+    true, answer = (shorten(names[k], 60) for k in (i, j))
+    return Cell(shown, kind=kind, title=f"true {true}, answer {answer}: {shown}")
 
 
 def _magnitude(n: int, total: int) -> str:
-    """Steps of the square root of the share, so that rare confusions show."""
-    return f"m{_step(n, total)}"
+    return f"m{step(n / total)}" if total else "m0"
 
 
 def _difference(n: int, scale: int, diagonal: bool) -> str:
     better = (n > 0) == diagonal
-    return f"{'b' if better else 'w'}{_step(abs(n), scale)}"
+    return f"{'b' if better else 'w'}{step(abs(n) / scale)}"
 
 
-def _step(n: int, whole: int) -> int:
-    return max(math.ceil(_STEPS * math.sqrt(n / whole)), 1) if n and whole else 0
-
-
-def changed_pairs(found: Confusion) -> list[Part]:
+def changed_pairs(counts: Counts, place: str = "") -> list[Part]:
     """The confusions that changed most, as a table; nothing where none did."""
-    difference = _subtract(found.candidate, found.reference)
-    ranked = _ranked(difference)
+    ranked = counts.changed
     if not ranked:
         return []
-    hidden = len(ranked) - _MAX_PAIRS
-    return [
-        Table(
-            caption=f"Confusions that changed: {quantity(len(ranked), 'pair')}",
-            kind="pairs",
-            detail="Largest change first.",
-            columns=(
-                Column("true"),
-                Column("taken for"),
-                Column("before", "num"),
-                Column("after", "num"),
-                Column("change", "num"),
-            ),
-            rows=tuple(_pair(found, i, j) for i, j in ranked[:_MAX_PAIRS]),
-            more=f"{count(hidden)} more pairs change by no more." if hidden > 0 else "",
-            sortable=True,
-        )
-    ]
-
-
-def _ranked(difference: Matrix) -> list[tuple[int, int]]:
-    """Cells off the diagonal that changed, the most first."""
-    changed = sorted(
-        (-abs(n), i, j)
-        for i, row in enumerate(difference)
-        for j, n in enumerate(row)
-        if n and i != j
+    shown = ranked[:_MAX_PAIRS] if place else ranked[:_FEW_PAIRS]
+    hidden = len(ranked) - len(shown)
+    table = Table(
+        caption=f"Confusions that changed: {quantity(len(ranked), 'pair')}",
+        id=f"{place}--pairs" if place else "",
+        kind="pairs",
+        detail="Largest change first.",
+        columns=(
+            Column("true"),
+            Column("taken for"),
+            Column("before", "num"),
+            Column("after", "num"),
+            Column("change", "num"),
+        ),
+        rows=tuple(_pair(counts, cell, place) for cell in shown),
+        more=f"{count(hidden)} more pairs change by no more." if hidden > 0 else "",
+        sortable=True,
+        filter="pairs" if place else "",
+        limit=_FEW_PAIRS,
+        place=place,
     )
-    return [(i, j) for _, i, j in changed]
+    return [table]
 
 
-def _pair(found: Confusion, i: int, j: int) -> Row:
-    before, after = found.reference[i][j], found.candidate[i][j]
-    change = num(f"{after - before:+d}", kind="worse" if after > before else "better")
-    cells = (name(found.classes[i], 28), name(found.classes[j], 28))
-    return Row((*cells, num(count(before)), num(count(after)), change))
+def _pair(counts: Counts, cell: tuple[int, int, int, int], place: str) -> Row:
+    i, j, before, after = cell
+    kind = "worse" if after > before else "better"
+    change = num(f"{after - before:+d}", kind=kind)
+    opens = f"cell {i} {j}" if place else ""
+    cells = (name(counts.names[i], 28), name(counts.names[j], 28))
+    return Row(
+        (*cells, num(count(before)), num(count(after)), replace(change, opens=opens))
+    )

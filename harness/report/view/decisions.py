@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.report.charts.recall import RecallScale, dumbbell, recall_axis
+from harness.report.charts.recall import RecallScale, dumbbell, marks, recall_axis
 from harness.report.text import (
     count,
     one_line,
@@ -14,17 +15,22 @@ from harness.report.text import (
     probability,
     quantity,
     shorten,
+    slug,
 )
-from harness.report.view.cells import class_badge, name, num, typeset
-from harness.report.view.confusion import changed_pairs, confusion_maps
-from harness.report.view.flows import collapse_note, flow_table
+from harness.report.view.cells import class_badge, name, num, typeset, unique
+from harness.report.view.confusion import changed_pairs, confusion_maps, sparse_maps
+from harness.report.view.counts import decided_counts
+from harness.report.view.decided import decided
+from harness.report.view.flows import collapse_note, flow_parts
 from harness.report.view.page import Beside, Cell, Column, Part, Prose, Row, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from harness.core.results import ClassComparison, Flip, LabelComparison
 
-MAX_CLASSES = 150
-MAX_FLIPS = 15
+FEW_CLASSES = 20
+FEW_FLIPS = 15
 _ORDER = {"fail": 0, "undecided": 1, "pass": 2}
 
 
@@ -41,30 +47,51 @@ def summary(found: LabelComparison) -> str:
     return " \u00b7 ".join(parts)
 
 
-def decision_parts(found: LabelComparison) -> tuple[Part, ...]:
-    """Classes, confusion, flips; each says why where there is nothing to see."""
+def decision_parts(
+    found: LabelComparison, place: str, shown: Collection[int] = ()
+) -> tuple[Part, ...]:
+    """Classes, confusion, flips; each says why where there is nothing to see.
+
+    Args:
+        found: Decisions of one candidate.
+        place: Id of the candidate.
+        shown: Samples whose inputs the record holds.
+    """
     parts: list[Part] = []
     if found.per_class:
-        parts.append(_classes(found.per_class))
+        parts.append(_classes(found.per_class, place))
     else:
         parts.append(Prose("The golden data has no labels: only agreement is known."))
-    if found.confusion is None:
-        flips = [_flips(found)]
-    else:
-        parts += confusion_maps(found.confusion)
-        flips = [_flips(found), *changed_pairs(found.confusion)]
+    counts = decided_counts(found)
+    flips = [_flips(found, place)]
+    if found.confusion is not None:
+        parts += confusion_maps(found.confusion, place)
+    elif counts is not None:
+        parts += sparse_maps(counts, place)
+    if counts is not None:
+        flips += changed_pairs(counts, place)
+    parts.append(decided(found, counts, place, shown))
     parts.append(flips[0] if len(flips) == 1 else Beside(tuple(flips)))
-    told = (flow_table(found), collapse_note(found))
-    return (*parts, *(part for part in told if part is not None))
+    note = collapse_note(found)
+    return (*parts, *flow_parts(found), *([note] if note else []))
 
 
-def _classes(found: tuple[ClassComparison, ...]) -> Table:
+def _classes(found: tuple[ClassComparison, ...], place: str) -> Table:
+    numbers = {id(row): index for index, row in enumerate(found)}
     ranked = sorted(found, key=_badness)
-    shown = tuple(ranked[:MAX_CLASSES])
-    scale = RecallScale.over(shown)
-    hidden = len(ranked) - len(shown)
+    scale = RecallScale.over(found)
+    ids: set[str] = set()
+    rows = []
+    for rank, row in enumerate(ranked):
+        row_id = unique(f"{place}--class-{slug(row.class_name)}", ids)
+        ids.add(row_id)
+        told = _class_row(row, scale, numbers[id(row)], drawn=rank < FEW_CLASSES)
+        first = replace(told.cells[0], href=f"#{row_id}")
+        rows.append(replace(told, id=row_id, cells=(first, *told.cells[1:])))
+    hidden = len(ranked) - FEW_CLASSES
     return Table(
         caption=_class_title(found),
+        id=f"{place}--classes",
         kind="classes",
         detail="Ring: recall before. Dot: after. Thin line: 95 % interval of the "
         "recall after. Worst first.",
@@ -80,12 +107,14 @@ def _classes(found: tuple[ClassComparison, ...]) -> Table:
             Column("detectable", "num", "least drop of recall that n samples can show"),
             Column("verdict"),
         ),
-        rows=tuple(_class_row(row, scale) for row in shown),
+        rows=tuple(rows),
         more=f"{count(hidden)} more classes, none worse; all are in the JSON report."
-        if hidden
+        if hidden > 0
         else "",
         sortable=True,
         filter="classes",
+        limit=FEW_CLASSES,
+        place=place,
     )
 
 
@@ -114,17 +143,24 @@ def _class_title(found: tuple[ClassComparison, ...]) -> str:
     return f"{head}; worst is \u201c{class_name}\u201d, {lost}"
 
 
-def _class_row(row: ClassComparison, scale: RecallScale) -> Row:
+def _class_row(
+    row: ClassComparison, scale: RecallScale, index: int, *, drawn: bool
+) -> Row:
     loss = _loss(row)
     change = "worse" if loss > 0 else "better" if loss < 0 else ""
     drop = row.min_detectable_drop
+    lost = num(count(row.n_regressed), kind="worse" if row.n_regressed else "zero")
     cells = (
         name(row.class_name, 28),
         num(count(row.n)),
-        Cell(svg=dumbbell(row, scale), sort=f"{-loss:.6f}"),
+        Cell(
+            svg=dumbbell(row, scale) if drawn else None,
+            draw=marks(row, scale),
+            sort=f"{-loss:.6f}",
+        ),
         _recall(row.recall_reference, row.recall_reference_interval),
         _recall(row.recall, row.recall_interval, change),
-        num(count(row.n_regressed), kind="worse" if row.n_regressed else "zero"),
+        replace(lost, opens=f"class {index}" if row.n_regressed else ""),
         num(count(row.n_improved), kind="better" if row.n_improved else "zero"),
         num(probability(row.p_adjusted)),
         num("none" if drop is None else f"{100 * drop:.0f} pts"),
@@ -145,16 +181,16 @@ def _recall(
     return num(percent_cell(value), kind=kind, note=note, title=title)
 
 
-def _flips(found: LabelComparison) -> Part:
+def _flips(found: LabelComparison, place: str) -> Part:
     samples = quantity(found.n, "sample")
     if not found.n_flipped:
         return Prose(f"No flips: the two agree on all {samples}.", "empty")
     labelled = any(flip.true is not None for flip in found.flips)
-    shown = found.flips[:MAX_FLIPS]
-    hidden = found.n_flipped - len(shown)
+    hidden = found.n_flipped - len(found.flips)
     true = (Column("true"),) if labelled else ()
     return Table(
         caption=f"Flips: {count(found.n_flipped)} of {samples} change their top class",
+        id=f"{place}--flips",
         kind="flips",
         detail="Largest margin first: the reference's top score less its score for "
         "the candidate's class.",
@@ -167,20 +203,30 @@ def _flips(found: LabelComparison) -> Part:
             Column("effect"),
             Column("margin", "num"),
         ),
-        rows=tuple(_flip_row(flip, labelled=labelled) for flip in shown),
-        more=f"{count(hidden)} more, of smaller margins; the JSON report lists "
-        f"{count(len(found.flips))}."
-        if hidden > 0
-        else "",
+        rows=tuple(_flip_row(flip, labelled=labelled) for flip in found.flips),
+        more=_more_flips(found, hidden),
         sortable=True,
+        filter="flips",
+        limit=FEW_FLIPS,
+        place=place,
     )
+
+
+def _more_flips(found: LabelComparison, hidden: int) -> str:
+    """What the page without its script does not show, and what the record does not."""
+    folded = max(len(found.flips) - FEW_FLIPS, 0)
+    told = [f"{count(folded)} more, of smaller margins, in the JSON report"] * (
+        folded > 0
+    )
+    told += [f"{count(hidden)} of smaller margins are not listed"] * (hidden > 0)
+    return f"{'; '.join(told)}." if told else ""
 
 
 def _flip_row(flip: Flip, *, labelled: bool) -> Row:
     effect, kind = _effect(flip)
     true = (name(flip.true or "\u2013", 24),) if labelled else ()
     cells = (
-        num(count(flip.sample)),
+        replace(num(count(flip.sample)), opens=f"sample {flip.sample}"),
         name(flip.sample_id or "\u2013", 24, kind="code"),
         *true,
         name(flip.old, 24),

@@ -4,16 +4,69 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.report.charts.flow import flow_drawing
 from harness.report.text import count, one_line, percent, quantity, shorten
 from harness.report.view.cells import name, num
-from harness.report.view.page import Column, Prose, Row, Table
+from harness.report.view.page import (
+    Badge,
+    Beside,
+    Cell,
+    Column,
+    Figure,
+    Gallery,
+    Part,
+    Prose,
+    Row,
+    Table,
+)
 
 if TYPE_CHECKING:
     from harness.core.results import Flow, LabelComparison
 
 _MAX_FLOWS = 15
+_MAX_DRAWN = 24
+_LEGEND = (
+    Badge("was right", "", "key lost"),
+    Badge("is right now", "", "key won"),
+    Badge("wrong before and after", "", "key moved"),
+)
 # A change that a reader should know of: so much more of the answers' diversity is gone.
 _COLLAPSED = 0.05
+
+
+def flow_parts(found: LabelComparison) -> list[Part]:
+    """Flows drawn, and as a table; nothing where no two samples moved alike."""
+    table = flow_table(found)
+    return [] if table is None else [Beside((_drawn(found), table))]
+
+
+def _drawn(found: LabelComparison) -> Gallery:
+    flows = found.flows[:_MAX_DRAWN]
+    shown = sum(flow.n for flow in flows)
+    first = flows[0]
+    labelled = any(flow.true is not None for flow in flows)
+    figure = Figure(
+        title=Cell(f"{count(shown)} of {quantity(found.n_flipped, 'flip')}"),
+        svg=flow_drawing(flows),
+        label=f"The largest: {_words(first)}, {quantity(first.n, 'sample')}",
+    )
+    return Gallery(
+        title="Where decisions went",
+        figures=(figure,),
+        detail="From the true class over the reference's answer to the candidate's; "
+        "as thick as there are samples."
+        if labelled
+        else "From the reference's answer to the candidate's.",
+        kind="flow",
+        legend=_LEGEND if labelled else (),
+    )
+
+
+def _words(flow: Flow) -> str:
+    moved = f"from \u201c{_short(flow.old)}\u201d to \u201c{_short(flow.new)}\u201d"
+    return (
+        moved if flow.true is None else f"true \u201c{_short(flow.true)}\u201d {moved}"
+    )
 
 
 def flow_table(found: LabelComparison) -> Table | None:

@@ -126,7 +126,7 @@ def check_table(scope: Scope, variant: VariantResult) -> Table | None:
 def _check_row(scope: Scope, variant: VariantResult, check: Check, row_id: str) -> Row:
     href = scope.evidence(variant, check.name)
     cells = (
-        name(check.name, kind="code"),
+        name(check.name, kind="code", href=f"#{row_id}" if row_id else ""),
         Cell(badge=check_badge(check)),
         num(checks.observed(check)),
         num(checks.limit(check)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.report.charts.errors import error_histogram
@@ -14,8 +15,10 @@ from harness.report.text import (
     scientific,
 )
 from harness.report.view.cells import name, num
+from harness.report.view.error_maps import error_maps
 from harness.report.view.page import (
     Beside,
+    Cell,
     Column,
     Figure,
     Gallery,
@@ -27,6 +30,8 @@ from harness.report.view.page import (
 from harness.report.view.panel import panel
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from harness.core.results import OutputComparison, VariantResult
 
 _MAX_FIGURES = 8
@@ -62,16 +67,23 @@ def summary(variant: VariantResult) -> str:
     return " \u00b7 ".join(parts)
 
 
-def number_parts(variant: VariantResult) -> tuple[Part, ...]:
-    """Panel, histograms, worst samples, and what could not be computed."""
+def number_parts(
+    variant: VariantResult, shown: Collection[int] = ()
+) -> tuple[Part, ...]:
+    """Panel, histograms, maps, worst samples, and what could not be computed.
+
+    Args:
+        variant: The candidate.
+        shown: Samples whose inputs the record holds.
+    """
     outputs = variant.outputs
     held = held_to_tolerance(variant)
     drawn = _histograms(outputs, held=held)
-    worst = _worst(outputs)
+    worst = _worst(outputs, shown)
     beside = Beside((drawn, worst)) if worst and len(outputs) == 1 else None
     rest = [beside] if beside else [part for part in (drawn, worst) if part]
     notes = [Prose(text, "note") for text in _unscored(outputs)]
-    return (panel(outputs, held=held), *rest, *notes)
+    return (panel(outputs, held=held), *rest, *error_maps(outputs), *notes)
 
 
 def _histograms(outputs: tuple[OutputComparison, ...], *, held: bool) -> Gallery:
@@ -94,11 +106,13 @@ def _figure(found: OutputComparison) -> Figure:
     )
 
 
-def _worst(outputs: tuple[OutputComparison, ...]) -> Table | None:
+def _worst(
+    outputs: tuple[OutputComparison, ...], shown: Collection[int]
+) -> Table | None:
     rows = tuple(
         Row(
             (
-                num(count(worst.sample)),
+                _sample(worst.sample, shown),
                 name(worst.sample_id or "\u2013", 28, kind="code"),
                 name(output.name, 30, kind="code"),
                 num(scientific(worst.max_abs_error)),
@@ -121,6 +135,11 @@ def _worst(outputs: tuple[OutputComparison, ...]) -> Table | None:
         rows=rows,
         sortable=True,
     )
+
+
+def _sample(sample: int, shown: Collection[int]) -> Cell:
+    opens = f"sample {sample}" if sample in shown else ""
+    return replace(num(count(sample)), opens=opens)
 
 
 def _unscored(outputs: tuple[OutputComparison, ...]) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    from harness.core.results import ShownSample
 
 
 class Trusted(str):
@@ -47,6 +50,9 @@ class Cell:
         sort: Sort key where the text is none.
         badge: A status before the text.
         svg: A chart instead of the text.
+        draw: The same chart as numbers, for rows that the script makes.
+        opens: What the script shows on a click: ``sample 17``, ``cell 3 5`` or
+            ``class 3``.
     """
 
     text: str = ""
@@ -58,6 +64,8 @@ class Cell:
     sort: str = ""
     badge: Badge | None = None
     svg: Svg | None = None
+    draw: tuple[float, ...] = ()
+    opens: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,22 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its caption; `more` says what was left out."""
+    """A table with its caption.
+
+    Attributes:
+        caption: What to see.
+        columns: From the left.
+        rows: All of them.
+        id: Of the table; one that has a `limit` needs it.
+        kind: CSS classes.
+        detail: How to read it.
+        more: What is not in the rows shown.
+        sortable: Whether the script makes its columns sort.
+        filter: What its rows are called, where the script makes a filter.
+        limit: Rows that stand in the page; the script makes the others of data as
+            they are scrolled to. 0 writes all.
+        place: Whose samples its cells open.
+    """
 
     template: ClassVar[str] = "table.html.j2"
 
@@ -94,6 +117,13 @@ class Table:
     more: str = ""
     sortable: bool = False
     filter: str = ""
+    limit: int = 0
+    place: str = ""
+
+    @property
+    def written(self) -> tuple[Row, ...]:
+        """The rows that stand in the page."""
+        return self.rows[: self.limit] if self.limit else self.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +167,7 @@ class Heatmap:
     columns: tuple[Cell, ...]
     rows: tuple[tuple[Cell, tuple[Cell, ...]], ...]
     kind: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +179,66 @@ class Heatmaps:
     title: str
     detail: str
     maps: tuple[Heatmap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of our own making.
+
+    Attributes:
+        caption: What it is of.
+        src: Its address: data, in the page.
+        alt: What it shows, for who cannot see it.
+        size: Width and height in CSS pixels.
+        note: Muted, below the caption.
+        place: Whose samples a click on it opens; empty where there are none.
+        classes: Rows and columns of the matrix that it shows; 0 where it is none.
+        kind: CSS classes.
+    """
+
+    caption: Cell
+    src: str
+    alt: str
+    size: tuple[int, int]
+    note: str = ""
+    place: str = ""
+    classes: int = 0
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Pictures side by side."""
+
+    template: ClassVar[str] = "pictures.html.j2"
+
+    title: str
+    pictures: tuple[Picture, ...]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Whose decisions a reader may ask for samples of; shows the foremost of them.
+
+    Attributes:
+        place: Id of the variant.
+        title: What the samples are.
+        names: Of the classes.
+        cells: (true, answer, before, after) of cells with samples.
+        samples: (sample, true, was, is, margin, name), classes as places in `names`,
+            no true class as -1.
+        foremost: Samples that are shown unasked.
+    """
+
+    template: ClassVar[str] = "decided.html.j2"
+
+    place: str
+    title: str
+    names: tuple[str, ...]
+    cells: tuple[tuple[int, int, int, int], ...]
+    samples: tuple[tuple[int, int, int, int, float, str], ...]
+    foremost: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +282,8 @@ class Folded:
 
 
 Part: TypeAlias = (
-    "Table | Prose | Gallery | Heatmaps | Facts | Beside | Callouts | Folded"
+    "Table | Prose | Gallery | Heatmaps | Pictures | Decided | Facts | Beside "
+    "| Callouts | Folded"
 )
 
 
@@ -289,3 +381,4 @@ class Page:
     variants: tuple[VariantSection, ...]
     conditions: tuple[Part, ...]
     outline: tuple[Link, ...]
+    samples: tuple[ShownSample, ...] = ()

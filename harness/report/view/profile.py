@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.report.charts.error_map import error_map
 from harness.report.charts.profile import error_profile
-from harness.report.text import count, one_line, quantity, scientific, shorten
+from harness.report.text import count, one_line, percent, quantity, scientific, shorten
 from harness.report.view.cells import name, num
 from harness.report.view.page import (
     Badge,
@@ -20,7 +21,7 @@ from harness.report.view.page import (
 )
 
 if TYPE_CHECKING:
-    from harness.core.results import ErrorProfile, ErrorStep
+    from harness.core.results import ErrorProfile, ErrorStep, StepMap
 
 TITLE = "Where the error comes from"
 _MAX_ROWS = 15
@@ -33,6 +34,11 @@ _LEGEND = (
 _HOW = (
     "Root mean square of c \u2212 r over that of r, on a log scale. Injected: with all"
     " before the step fed from the reference. Inherited: in the candidate's own run."
+)
+_MAPS = "Where in the image it is wrong"
+_MAPPED = (
+    "Mean |c \u2212 r| over samples and channels, all before the step fed from the"
+    " reference. The darker, the larger."
 )
 _NONE = "No step injects more error than rounding explains there."
 
@@ -48,10 +54,20 @@ def summary(profile: ErrorProfile) -> str:
 
 
 def profile_parts(profile: ErrorProfile) -> tuple[Part, ...]:
-    """The errors drawn, and a table of the steps that inject more than rounding."""
+    """The errors drawn, where in images they lie, and a table of guilty steps."""
     guilty = _guilty(profile)
     told: Part = _table(guilty) if guilty else Prose(_NONE, "empty")
-    return _drawn(profile, guilty), told
+    maps = tuple(_mapped(step, step.map) for step in guilty if step.map is not None)
+    drawn = (Gallery(_MAPS, maps, _MAPPED, "error-maps small"),) if maps else ()
+    return _drawn(profile, guilty), *drawn, told
+
+
+def _mapped(step: ErrorStep, found: StepMap) -> Figure:
+    line = found.height == 1
+    size = f"{found.width} places" if line else f"{found.height} x {found.width} places"
+    edge = "at both ends" if line else "on the border"
+    label = f"{size}; {percent(found.border_share)} of the error lies {edge}"
+    return Figure(Cell(_place(step), kind="code"), error_map(found), label)
 
 
 def _guilty(profile: ErrorProfile) -> list[ErrorStep]:

@@ -34,6 +34,11 @@ class Scope:
             ids[variant.name] = unique(wanted, set(ids.values()))
         return cls(report, ids)
 
+    @property
+    def shown(self) -> frozenset[int]:
+        """Samples whose inputs the record holds."""
+        return frozenset(shown.sample for shown in self.report.samples)
+
     def block(self, variant: VariantResult, kind: str) -> str:
         """Id of a block of evidence."""
         return f"{self.ids[variant.name]}--{kind}"

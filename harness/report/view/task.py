@@ -14,25 +14,27 @@ from harness.report.tasks import (
 from harness.report.text import MISSING, count, number, one_line, probability
 from harness.report.view.cells import badge, class_badge, name, num
 from harness.report.view.confusion import changed_pairs, confusion_maps
+from harness.report.view.counts import counts_of
 from harness.report.view.page import Cell, Column, Part, Prose, Row, Table
 
 if TYPE_CHECKING:
     from harness.core.results import PartComparison, TaskComparison, TaskMetric
 
-MAX_PARTS = 150
+FEW_PARTS = 40
+MAX_PARTS = 1_000
 _SHOWN = 3
 
 
-def task_parts(found: TaskComparison) -> tuple[Part, ...]:
+def task_parts(found: TaskComparison, place: str) -> tuple[Part, ...]:
     """Metrics, classes, slices, confusion, and what a reader should know."""
     parts: list[Part] = [_metrics(found)]
     if found.per_class:
-        parts.append(_parts(found.per_class, "class", judged=False))
+        parts.append(_parts(found.per_class, "class", place))
     if found.slices:
-        parts.append(_parts(found.slices, "slice", judged=True))
+        parts.append(_parts(found.slices, "slice", place))
     if found.confusion is not None:
         parts += confusion_maps(found.confusion)
-        parts += changed_pairs(found.confusion)
+        parts += changed_pairs(counts_of(found.confusion))
     parts += [Prose(one_line(note)) for note in found.notes]
     return tuple(parts)
 
@@ -64,7 +66,7 @@ def _metric_row(metric: TaskMetric) -> Row:
             num(number(metric.reference)),
             num(number(metric.candidate), title=one_line(metric.unscored or "")),
             _change(metric),
-            num(interval(metric)),
+            num(interval(metric).replace(" to -", " to \u2212")),
             num(probability(metric.p_adjusted)),
             Cell(badge=class_badge(metric.verdict)) if tested else num(MISSING),
         )
@@ -77,13 +79,14 @@ def _change(metric: TaskMetric) -> Cell:
     return num(signed_number(change(metric)), kind=kind)
 
 
-def _parts(found: tuple[PartComparison, ...], noun: str, *, judged: bool) -> Table:
+def _parts(found: tuple[PartComparison, ...], noun: str, place: str) -> Table:
+    judged = noun == "slice"
     ranked = worst_first(found)
     shown = ranked[:MAX_PARTS]
     names = _names(shown)
     flips = judged and any(part.n_regressed is not None for part in shown)
-    hidden = len(ranked) - len(shown)
-    more = f"{count(hidden)} more; all are in the JSON report." if hidden else ""
+    hidden = len(ranked) - FEW_PARTS
+    more = f"{count(hidden)} more; all are in the JSON report." if hidden > 0 else ""
     plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
     columns = [Column(noun), Column("n", "num")]
     for metric in names:
@@ -97,12 +100,15 @@ def _parts(found: tuple[PartComparison, ...], noun: str, *, judged: bool) -> Tab
         columns.append(Column("verdict"))
     return Table(
         caption=f"{count(len(found))} {noun if len(found) == 1 else plural}",
+        id=f"{place}--{plural}",
         kind="parts",
         detail="Worst first; the value is the candidate's.",
         columns=tuple(columns),
         rows=tuple(_part_row(part, names, flips, judged) for part in shown),
         more=more,
         sortable=True,
+        filter=plural,
+        limit=FEW_PARTS,
     )
 
 

@@ -104,7 +104,8 @@ def _decisions(scope: Scope, variant: VariantResult, shown: bool) -> Block | Non
     if variant.labels is None:
         return None
     summary = decisions.summary(variant.labels)
-    parts = decisions.decision_parts(variant.labels)
+    place = scope.ids[variant.name]
+    parts = decisions.decision_parts(variant.labels, place, scope.shown)
     return Block(scope.block(variant, "decisions"), "Decisions", summary, shown, parts)
 
 
@@ -112,7 +113,7 @@ def _task(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
     if variant.task is None:
         return None
     summary = tasks.summary(variant.task)
-    parts = task_parts(variant.task)
+    parts = task_parts(variant.task, scope.ids[variant.name])
     return Block(scope.block(variant, "task"), "Task", summary, shown, parts)
 
 
@@ -120,7 +121,7 @@ def _numbers(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
     if not variant.outputs:
         return None
     summary = numbers.summary(variant)
-    parts = numbers.number_parts(variant)
+    parts = numbers.number_parts(variant, scope.shown)
     return Block(scope.block(variant, "numbers"), "Numbers", summary, shown, parts)
 
 
@@ -128,7 +129,8 @@ def _weights(scope: Scope, variant: VariantResult, shown: bool) -> Block | None:
     if not variant.weights and variant.weight_drift is None:
         return None
     summary = weights.summary(variant)
-    parts = weights.weight_parts(variant, _reference(scope, variant))
+    tensors = _reference(scope, variant)
+    parts = weights.weight_parts(variant, tensors, scope.ids[variant.name])
     return Block(scope.block(variant, "weights"), "Weights", summary, shown, parts)
 
 

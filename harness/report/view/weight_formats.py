@@ -53,7 +53,7 @@ def _ranking(variant: VariantResult) -> Table:
         columns=(
             Column("tensor"),
             Column("share of the noise", hint="of all layers together"),
-            Column("", "num"),
+            Column("percent", "num", "of the noise of all layers together"),
             Column("noise", "num", "root mean square over that of the output"),
             Column("SQNR", "num", "10 log10(sum w^2 / sum e^2)"),
             Column("SQNR by channel", "num", "with a scale an output channel"),

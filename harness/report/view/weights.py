@@ -25,6 +25,7 @@ from harness.report.view.page import (
     Row,
     Table,
 )
+from harness.report.view.weight_audit import audit_parts
 from harness.report.view.weight_figures import histograms
 from harness.report.view.weight_formats import format_parts
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from harness.core.results import (
-        QuantizationAudit,
-        QuantizationFinding,
         TensorDrift,
         TensorStatistics,
         VariantResult,
@@ -43,7 +42,8 @@ if TYPE_CHECKING:
     Tensors = Mapping[str, TensorStatistics]
 
 _MAX_ROWS = 15
-_MAX_MORE = 200
+_FEW_MORE = 15
+_MAX_MORE = 1_000
 _MAX_NAMES = 12
 _MAX_CALLOUTS = 8
 _MAX_TEXT = 400
@@ -77,21 +77,24 @@ def _who(found: WeightComparison) -> str:
     return name(found.reference, 28).text
 
 
-def weight_parts(variant: VariantResult, reference: Tensors) -> tuple[Part, ...]:
+def weight_parts(
+    variant: VariantResult, reference: Tensors, place: str
+) -> tuple[Part, ...]:
     """Faults, pictures, drift ranked, what did not match, what formats would lose.
 
     Args:
         variant: The candidate.
         reference: Tensors of the variant that speaks for the reference, by name.
+        place: Id of the candidate.
     """
     found = variant.weight_drift
     parts: list[Part] = _faults(found) if found else []
     if variant.weight_audit is not None:
-        parts.append(_audit(variant.weight_audit))
+        parts += audit_parts(variant.weight_audit)
     if variant.weights:
         parts.append(histograms(variant, reference))
     if found is not None:
-        parts += _drift_parts(found)
+        parts += _drift_parts(found, place)
     return (*parts, *format_parts(variant))
 
 
@@ -105,30 +108,11 @@ def _faults(found: WeightComparison) -> list[Part]:
     return [Callouts("What was done to the weights", items, more)] if items else []
 
 
-def _audit(audit: QuantizationAudit) -> Part:
-    counts = f"{audit.n_weights} weights and {audit.n_activations} activations"
-    if not audit.findings:
-        text = f"The scales and codes of {counts} were looked at: nothing is odd."
-        return Prose(text, "empty")
-    items = tuple(
-        (f"{one_line(one.code)} {one_line(one.cause)}", _audited(one))
-        for one in audit.findings[:_MAX_CALLOUTS]
-    )
-    hidden = len(audit.findings) - len(items)
-    more = f"{quantity(hidden, 'more finding')} in the JSON report." if hidden else ""
-    return Callouts(f"Audit of the scales and codes of {counts}", items, more)
-
-
-def _audited(one: QuantizationFinding) -> str:
-    hint = f" {sentence(one.hint)}" if one.hint else ""
-    return shorten(f"{one_line(one.explanation)} ({one.severity}).{hint}", _MAX_TEXT)
-
-
-def _drift_parts(found: WeightComparison) -> list[Part]:
+def _drift_parts(found: WeightComparison, place: str) -> list[Part]:
     changed = [drift for drift in found.drift if drift.n_changed]
     parts: list[Part] = []
     if changed:
-        parts += _drift_tables(found, changed)
+        parts += _drift_tables(found, changed, place)
     elif found.drift:
         tensors = quantity(len(found.drift), "matched tensor")
         text = f"No drift: all {tensors} equal those of {_who(found)}."
@@ -170,7 +154,9 @@ def _names(names: tuple[str, ...]) -> Cell:
     return Cell(listing(tuple(map(one_line, names)), _MAX_NAMES), kind="code")
 
 
-def _drift_tables(found: WeightComparison, changed: list[TensorDrift]) -> list[Part]:
+def _drift_tables(
+    found: WeightComparison, changed: list[TensorDrift], place: str
+) -> list[Part]:
     """The worst in full; the others behind a fold, of very many as many as fit."""
     equal = len(found.drift) - len(changed)
     worst = Table(
@@ -191,13 +177,14 @@ def _drift_tables(found: WeightComparison, changed: list[TensorDrift]) -> list[P
         sortable=True,
     )
     rest = changed[_MAX_ROWS:]
-    return [worst, *([_rest(rest)] if rest else [])]
+    return [worst, *([_rest(rest, place)] if rest else [])]
 
 
-def _rest(drifts: Sequence[TensorDrift]) -> Folded:
-    hidden = len(drifts) - _MAX_MORE
+def _rest(drifts: Sequence[TensorDrift], place: str) -> Folded:
+    hidden = len(drifts) - _FEW_MORE
     table = Table(
         caption="Tensors that drift less",
+        id=f"{place}--drift-rest",
         kind="drift",
         columns=(
             Column("tensor"),
@@ -209,6 +196,9 @@ def _rest(drifts: Sequence[TensorDrift]) -> Folded:
         more=f"{count(hidden)} more tensors, none worse; all are in the JSON report."
         if hidden > 0
         else "",
+        sortable=True,
+        filter="tensors",
+        limit=_FEW_MORE,
     )
     return Folded(f"{quantity(len(drifts), 'more tensor')}, none worse", table)
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import socket
 import sys
-from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,6 +14,7 @@ import numpy as np
 
 from harness.core.codec import from_json, to_json
 from harness.core.errors import HarnessError, MissingDependencyError, WorkerOutOfMemory
+from harness.core.parents import die_with_the_parent
 from harness.core.registry import LazyEntry, Registry
 from harness.run.axes import Axes, sample_first
 from harness.run.batches import answer_window
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
     from harness.core.protocols import Arrays, Backend, Session
 
-_PR_SET_PDEATHSIG = 1
-
 
 def serve(fds: Sequence[int]) -> None:
     """Answer requests until the channel closes, then end the process.
@@ -41,7 +38,7 @@ def serve(fds: Sequence[int]) -> None:
     for fd in fds:
         os.set_inheritable(fd, False)
     sys.excepthook = _end
-    _die_with_the_parent()
+    die_with_the_parent()
     channel, *feeds_and_answers, beats = fds
     blocks = [Block(fd) for fd in feeds_and_answers]
     worker = Worker(blocks[:2], blocks[2:], Pulse(Block(beats)))
@@ -177,14 +174,3 @@ def _exit(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def _die_with_the_parent() -> None:
-    """Be killed when the harness is; and, where memory runs out, before it is."""
-    if sys.platform.startswith("linux"):
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        # Some sandboxes have no such file; then the system chooses by itself.
-        with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")

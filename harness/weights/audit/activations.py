@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.core.findings import QuantizationFinding
+import numpy as np
+
+from harness.core.findings import QuantizationFinding, QuantizedRange
 from harness.weights.sketch import stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.core.findings import Severity
     from harness.weights.audit.ranges import ActivationRange
     from harness.weights.audit.values import QuantizedModel, QuantizedValue
 
-# Shares of elements beyond the range. Calibration by entropy or percentile clips a
-# thousandth on purpose.
+# Share of elements beyond the range, and of the power that clipping takes. Calibration
+# by entropy or percentile clips a thousandth on purpose, and where it saw other samples
+# some lie just beyond.
 _CLIPPED = 0.01
+_FELT = 0.01
 _LOST = 0.05
 # Data that go this far beyond the range, as a share of its width.
 _FAR_BEYOND = 0.5
@@ -54,9 +59,24 @@ class _Fit:
         """
         step = (self.top - self.bottom) / (self.value.high - self.value.low)
         above = self.seen.share_above(self.top + step)
-        if abs(self.bottom) < step:
+        if self._rectifies:
             return above
         return above + self.seen.share_below(self.bottom - step)
+
+    @property
+    def share_lost(self) -> float:
+        """Power that clipping takes, of that of all elements."""
+        low = 0.0 if self._rectifies else -math.inf
+        middle = np.maximum((self.seen.lower + self.seen.upper) / 2, low)
+        power = float((self.seen.counts * middle**2).sum())
+        beyond = middle - np.clip(middle, self.bottom, self.top)
+        lost = float((self.seen.counts * beyond**2).sum())
+        return lost / power if power > 0 else 0.0
+
+    @property
+    def _rectifies(self) -> bool:
+        step = (self.top - self.bottom) / (self.value.high - self.value.low)
+        return abs(self.bottom) < step
 
     @property
     def overshoot(self) -> float:
@@ -64,6 +84,12 @@ class _Fit:
         above, below = self.seen.max - self.top, self.bottom - self.seen.min
         beyond = max(above, below if self.bottom < 0 else 0.0)
         return beyond / (self.top - self.bottom)
+
+    @property
+    def share_unused(self) -> float:
+        """Of the codes, beyond what was seen."""
+        used = min(self.top, self.seen.max) - max(self.bottom, self.seen.min)
+        return 1 - max(used, 0.0) / (self.top - self.bottom)
 
     @property
     def width_ratio(self) -> float:
@@ -80,7 +106,8 @@ def seen_at(
     """Keys of activations -> the range of the float model's value of that name.
 
     Tools change names: what Q and DQ operators append is taken off, and of a fused
-    LiteRT tensor ("relu;bias;conv") the part is taken whose range fits best.
+    LiteRT tensor ("relu;bias;conv") the part is taken whose range fits best, and of
+    what is rectified next before or after that.
 
     Args:
         model: The quantized model.
@@ -92,14 +119,49 @@ def seen_at(
     found = {}
     for value in model.activations:
         options = [
-            seen
+            option
             for name in _names(value)
             if (seen := ranges.get(name) or by_stem.get(stem(name))) is not None
+            for option in (seen, seen.rectified)
+            if option is not None
         ]
         if options:
             best = min(options, key=lambda seen: _misfit(_fit(value, seen)))
             found[value.key] = best
     return found
+
+
+def names_asked(model: QuantizedModel, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of a float model's values that `seen_at` looks for.
+
+    Args:
+        model: The quantized model.
+        names: The float model's names of all of its values.
+    """
+    asked = {name for value in model.activations for name in _names(value)}
+    stems = {stem(name) for name in asked}
+    return tuple(name for name in names if name in asked or stem(name) in stems)
+
+
+def ranges_of(
+    model: QuantizedModel, seen: Mapping[str, ActivationRange]
+) -> Iterator[QuantizedRange]:
+    """Activations beside what was seen there.
+
+    Args:
+        model: The quantized model.
+        seen: As `seen_at` gives them.
+    """
+    for fit in _fits(model, seen):
+        yield QuantizedRange(
+            tensor=fit.value.key,
+            low=fit.bottom,
+            high=fit.top,
+            seen_min=fit.seen.min,
+            seen_max=fit.seen.max,
+            share_clipped=fit.share_outside,
+            share_unused=fit.share_unused,
+        )
 
 
 def look_at_activations(
@@ -111,12 +173,15 @@ def look_at_activations(
         model: The quantized model.
         seen: As `seen_at` gives them.
     """
+    for fit in _fits(model, seen):
+        yield from _clipped(fit)
+        yield from _wasted(fit)
+
+
+def _fits(model: QuantizedModel, seen: Mapping[str, ActivationRange]) -> Iterator[_Fit]:
     for value in model.activations:
-        if value.key in seen:
-            fit = _fit(value, seen[value.key])
-            if fit.top > fit.bottom:
-                yield from _clipped(fit)
-                yield from _wasted(fit)
+        if value.key in seen and value.top > value.bottom:
+            yield _fit(value, seen[value.key])
 
 
 def _names(value: QuantizedValue) -> Iterator[str]:
@@ -137,11 +202,11 @@ def _misfit(fit: _Fit) -> tuple[float, float]:
 
 
 def _clipped(fit: _Fit) -> Iterator[QuantizationFinding]:
-    share = fit.share_outside
-    if share <= _CLIPPED:
+    share, lost = fit.share_outside, fit.share_lost
+    is_far = fit.overshoot >= _FAR_BEYOND
+    if share <= _CLIPPED or (lost <= _FELT and not is_far):
         return
-    far = share > _LOST or fit.overshoot >= _FAR_BEYOND
-    severity: Severity = "error" if far else "warning"
+    severity: Severity = "error" if lost > _LOST or is_far else "warning"
     yield QuantizationFinding(
         code="QNT801",
         severity=severity,
@@ -151,7 +216,7 @@ def _clipped(fit: _Fit) -> Iterator[QuantizationFinding]:
         explanation=f"{share:.1%} of what the float model gives at {fit.value.name} on"
         f" the data lies beyond the range: it is {_span(fit.bottom, fit.top)}, the data"
         f" go from {_span(fit.seen.min, fit.seen.max)}",
-        numbers=_numbers(fit) | {"share": share},
+        numbers=_numbers(fit) | {"share": share, "lost": lost},
         hint="calibrate again, with data like these and the same preprocessing",
     )
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.core.findings import QuantizationAudit
-from harness.weights.audit.activations import look_at_activations, seen_at
+from harness.weights.audit.activations import (
+    look_at_activations,
+    ranges_of,
+    seen_at,
+)
 from harness.weights.audit.agreement import look_at_agreement
 from harness.weights.audit.biases import look_at_biases
 from harness.weights.audit.codes import look_at_codes
@@ -67,6 +71,7 @@ def audit_quantization(
         n_compared=n_compared,
         n_ranged=len(seen),
         findings=tuple(sorted(found, key=_worst_first)),
+        ranges=tuple(ranges_of(model, seen)),
     )
 
 

@@ -54,15 +54,19 @@ def _saturated(
     """Codes heaped at an end.
 
     A range that was fit to a channel's weights puts one of them at an end, or two; and
-    codes near the ends are rare. Clipping puts all that lay beyond there.
+    codes near the ends are rare. Clipping puts all that lay beyond there. An end that
+    means zero holds the zeros of a sparse weight, however many.
     """
     first = int(channels.min())
+    zeros = set(np.unique(value.zero_point).tolist())
     counts = np.bincount(channels.reshape(-1).astype(np.int64) - first)
     expected = max(value.zero_point.size, 1)
     excess, ends = 0.0, []
     for end, inner in ((0, counts[1 : _BAND + 1]), (-1, counts[-_BAND - 1 : -1])):
         beside = float(inner.mean()) if inner.size else 0.0
         more = counts[end] - expected - beside
+        if first + (end % counts.size) in zeros:
+            continue
         if more > _HEAP * max(beside, 1.0):
             excess += more
             ends.append((first + (end % counts.size), int(counts[end]), beside))

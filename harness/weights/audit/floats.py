@@ -31,6 +31,10 @@ _BIASES = frozenset({"beta", "bias", "gate_bias"})
 _MIN_CHANNEL = 6
 _GAIN = 0.05
 _SURE = 8.0
+# Of the codes of a weight, how many must be within a step of it; of its channels, how
+# many may have a gain of their own.
+_SAME = 0.9
+_SOME = 0.5
 # Rounding to nearest leaves 0.29 of a step, root mean square, to floor 0.29 and 0.5.
 _ROUNDED = 0.75
 _MOVED = 0.75
@@ -81,8 +85,10 @@ def look_at_floats(
     for pair in match(sketches(reference), sketches(tensors)).matches:
         value = ours.get(pair.candidate.tensor.name)
         if value is not None and pair.candidate.tensor is value.weight:
-            n += 1
-            found += _look(value, _channels(value, pair))
+            channels = _channels(value, pair)
+            if not _is_rescaled(channels):
+                n += 1
+                found += _look(value, channels)
     return found, n
 
 
@@ -113,6 +119,26 @@ def _rows(values: FloatArray, axis: int | None) -> FloatArray:
     if axis is None:
         return values.reshape(1, -1)
     return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
+
+
+def _is_rescaled(pair: _Channels) -> bool:
+    """Whether the codes were made from other numbers: these times a gain a channel.
+
+    That is what folding leaves that nobody recognised. Scales that merely changed
+    places have gains, too.
+    """
+    if len(pair.scale) == 1:
+        step = float(pair.scale[0])
+        inner = (pair.stored > pair.bottom[:, None]) & (pair.stored < pair.top[:, None])
+        near = np.abs(pair.stored - pair.floats)[inner] <= step
+        return _fit(pair, 0) is None and near.size > 0 and near.mean() < _SAME
+    fits = [_fit(pair, row) for row in range(len(pair.scale))]
+    gains = np.array([fit[0] if fit else 1.0 for fit in fits])
+    off = np.array([fit is not None and _scaled(fit) for fit in fits])
+    if off.mean() <= _SOME or np.ptp(np.log(gains[off])) <= _GAIN:
+        return False
+    moved = np.sort(pair.scale / gains) / np.sort(pair.scale)
+    return not np.allclose(moved, 1, rtol=_GAIN)
 
 
 def _look(value: QuantizedValue, pair: _Channels) -> Iterator[QuantizationFinding]:

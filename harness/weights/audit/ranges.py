@@ -6,7 +6,8 @@ few values as further outputs, and takes back arrays.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     RunModel: TypeAlias = Callable[[bytes, Mapping[str, Array]], Mapping[str, Array]]
 
+# Elements of one sample: 64 MB of float32.
+_MOST = 1 << 24
+_RECTIFIERS = frozenset({"Clip", "Relu"})
 _FLOATS = frozenset(
     {
         onnx.TensorProto.BFLOAT16,
@@ -44,6 +48,8 @@ class ActivationRange:
         lower: Lower edges of the buckets that elements fell into, rising.
         upper: Their upper edges.
         counts: Elements of each.
+        rectified: What Clip or Relu makes of it, where nothing else reads it: tools
+            leave that to the range of the codes.
     """
 
     n: int
@@ -52,6 +58,7 @@ class ActivationRange:
     lower: FloatArray
     upper: FloatArray
     counts: FloatArray
+    rectified: ActivationRange | None = None
 
     def share_below(self, limit: float) -> float:
         """Share of the elements that are smaller than `limit`."""
@@ -122,7 +129,7 @@ def activation_ranges(
     """What the data show at inputs and values of a float ONNX model.
 
     Data are read once a group: memory is that of a group's outputs of one batch, and
-    half a megabyte for each of its values.
+    half a megabyte for each of all values.
 
     Args:
         model: The serialized model, with its weights inside.
@@ -136,6 +143,9 @@ def activation_ranges(
         ModelLoadError: `model` is no ONNX model.
         BackendError: `run` raises it.
     """
+    rectified = _rectified(_parsed(model))
+    if names is not None:
+        names = [*names, *(rectified[name] for name in names if name in rectified)]
     sketches: dict[str, RangeSketch] = {}
     for at, (tapped, given) in enumerate(tapped_models(model, names, group)):
         for batch in feeds():
@@ -147,7 +157,11 @@ def activation_ranges(
                 if np.issubdtype(values.dtype, np.floating):
                     sketches.setdefault(name, RangeSketch()).update(values)
     results = {name: sketch.result() for name, sketch in sketches.items()}
-    return {name: found for name, found in results.items() if found is not None}
+    return {
+        name: replace(found, rectified=results.get(rectified.get(name, "")))
+        for name, found in results.items()
+        if found is not None
+    }
 
 
 def tapped_models(
@@ -155,13 +169,13 @@ def tapped_models(
 ) -> Iterator[tuple[tuple[str, ...], bytes]]:
     """The model with some of its float values as further outputs, group by group.
 
-    A runtime may optimise a tapped model in another way: its numbers can differ in
-    the last digits.
+    A group is smaller where its values are large, as far as shapes tell. A runtime may
+    optimise a tapped model in another way: its numbers can differ in the last digits.
 
     Args:
         model: The serialized model.
         names: Values wanted; None for all float values.
-        group: Values at a time.
+        group: Values at a time, at most.
 
     Yields:
         Names of the values, and the model that gives them; at least one, without
@@ -170,18 +184,12 @@ def tapped_models(
     Raises:
         ModelLoadError: `model` is no ONNX model.
     """
-    try:
-        parsed = onnx.load_model_from_string(model)
-    except DecodeError as error:
-        raise ModelLoadError(
-            f"the model to be tapped is no ONNX model: {error}",
-            hint="hand over the bytes of a whole ONNX file",
-        ) from error
+    parsed = _parsed(model)
     given = {output.name for output in parsed.graph.output}
-    wanted = [name for name in _float_values(parsed) if name in (names or {name})]
+    values = _float_values(parsed)
+    wanted = {k: size for k, size in values.items() if k in (names or {k})}
     kept = len(parsed.graph.output)
-    for start in range(0, max(len(wanted), 1), group):
-        some = tuple(wanted[start : start + group])
+    for some in _groups(wanted, group):
         del parsed.graph.output[kept:]
         for name in some:
             if name not in given:
@@ -189,16 +197,79 @@ def tapped_models(
         yield some, parsed.SerializeToString()
 
 
+def float_values(model: bytes) -> tuple[str, ...]:
+    """Names of all inputs and float values of a serialized model.
+
+    Raises:
+        ModelLoadError: `model` is no ONNX model.
+    """
+    parsed = _parsed(model)
+    return (*(given.name for given in parsed.graph.input), *_float_values(parsed))
+
+
+def _groups(wanted: Mapping[str, int], group: int) -> Iterator[tuple[str, ...]]:
+    """Names in groups of at most `group` and, but for single ones, `_MOST` elements."""
+    some: list[str] = []
+    total = 0
+    for name, size in wanted.items():
+        if some and (len(some) == group or total + size > _MOST):
+            yield tuple(some)
+            some, total = [], 0
+        some.append(name)
+        total += size
+    yield tuple(some)
+
+
+def _parsed(model: bytes) -> onnx.ModelProto:
+    try:
+        return onnx.load_model_from_string(model)
+    except DecodeError as error:
+        raise ModelLoadError(
+            f"the model to be tapped is no ONNX model: {error}",
+            hint="hand over the bytes of a whole ONNX file",
+        ) from error
+
+
+def _rectified(model: onnx.ModelProto) -> dict[str, str]:
+    """Value that a rectifier alone reads -> what that makes of it."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    for output in model.graph.output:
+        readers.pop(output.name, None)
+    return {
+        name: nodes[0].output[0]
+        for name, nodes in readers.items()
+        if len(nodes) == 1
+        and nodes[0].op_type in _RECTIFIERS
+        and nodes[0].input[0] == name
+    }
+
+
 def _wanted(batch: Mapping[str, Array], names: Sequence[str] | None) -> Iterator[str]:
     return (name for name in batch if names is None or name in names)
 
 
-def _float_values(model: onnx.ModelProto) -> list[str]:
-    """Results of nodes that are floats, or whose type is not known."""
-    inferred = onnx.shape_inference.infer_shapes(model).graph
+def _float_values(model: onnx.ModelProto) -> dict[str, int]:
+    """Results of nodes that are floats -> elements, unknown lengths taken as 1."""
+    inferred = _inferred(model).graph
     types = {
-        info.name: info.type.tensor_type.elem_type
+        info.name: info.type.tensor_type
         for info in (*inferred.value_info, *inferred.output)
     }
     made = (name for node in model.graph.node for name in node.output if name)
-    return [name for name in made if types.get(name) in _FLOATS]
+    known = {name: types[name] for name in made if name in types}
+    return {
+        name: math.prod(max(d.dim_value, 1) for d in kind.shape.dim)
+        for name, kind in known.items()
+        if kind.elem_type in _FLOATS
+    }
+
+
+def _inferred(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the types of its values; as it is, where they contradict it."""
+    try:
+        return onnx.shape_inference.infer_shapes(model)
+    except onnx.shape_inference.InferenceError:
+        return model

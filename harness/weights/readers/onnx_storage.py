@@ -14,6 +14,8 @@ from onnx.helper import tensor_dtype_to_np_dtype
 
 from harness.core.containment import path_inside
 from harness.core.errors import ModelLoadError
+from harness.formats.malformed import Malformed
+from harness.weights.readers.byte_order import check_byte_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,8 +121,17 @@ class Storage:
         """The numbers as stored; mapped from the data file where there is one.
 
         Raises:
-            ModelLoadError: The bytes are not as many as the shape needs.
+            ModelLoadError: The bytes are not as many as the shape needs, or make sense
+                in the other byte order only.
         """
+        values = self._load(name)
+        try:
+            check_byte_order(values)
+        except Malformed as error:
+            raise self._broken(name, f"is damaged: {error}") from error
+        return values
+
+    def _load(self, name: str) -> Array:
         tensor = self._constants[name]
         if self._is_external(name):
             return self._load_external(name)

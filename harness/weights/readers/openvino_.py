@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.core.protocols import WeightTensor
 from harness.formats.malformed import Malformed
-from harness.formats.openvino_xml import Network, dtype_name, lengths_of
+from harness.formats.openvino_bin import block_of, dtype_of, shape_of
+from harness.formats.openvino_xml import Network
 from harness.formats.wire import mapped
 from harness.weights.readers import elements
 from harness.weights.readers.faults import loader, reading
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 # Weights moved out of their layers into constants with IR 10.
 _OLDEST = 10
-_MAX_DIGITS = 18
 # Roles whose axes nothing is told of.
 _PLAIN = frozenset({"constant", "scale"})
 _INDICES = ("bool", "int", "str", "uint")
@@ -87,7 +87,7 @@ class Constants:
                 yield found
 
     def _decompression(self, layer: Layer) -> Decompression | None:
-        if not _dtype(layer).startswith(_SCALED):
+        if not dtype_of(layer).startswith(_SCALED):
             return None
         find = partial(decompression_of, layer.key, self._graph)
         return loader(self._file, layer.name, find)()
@@ -95,7 +95,7 @@ class Constants:
     def _tensor(
         self, layer: Layer, how: Decompression | None, scales: set[Key]
     ) -> WeightTensor | None:
-        shape, dtype = _shape(layer), _dtype(layer)
+        shape, dtype = shape_of(layer), dtype_of(layer)
         # Types that are not known are listed: reading them tells their names.
         if not shape or 0 in shape or (how is None and dtype.startswith(_INDICES)):
             return None
@@ -123,7 +123,7 @@ class Constants:
 
         def read() -> StoredCodes | None:
             scale, zero_point = meaning(how, self._graph, self.value)
-            shape, dtype = _shape(layer), _dtype(layer)
+            shape, dtype = shape_of(layer), dtype_of(layer)
             return stored_codes(codes, shape, dtype, scale, zero_point)
 
         return loader(self._file, layer.name, read)()
@@ -141,19 +141,13 @@ class Constants:
         Raises:
             Malformed: They are not as many as the shape needs.
         """
-        return elements.floats(self._block(layer), _dtype(layer), _shape(layer))
+        return elements.floats(self._block(layer), dtype_of(layer), shape_of(layer))
 
     def _numbers(self, layer: Layer) -> Array:
-        return elements.numbers(self._block(layer), _dtype(layer), _shape(layer))
+        return elements.numbers(self._block(layer), dtype_of(layer), shape_of(layer))
 
     def _block(self, layer: Layer) -> memoryview:
-        start, size = (_whole(layer, key) for key in ("offset", "size"))
-        if start + size > len(self._data):
-            raise Malformed(
-                f"it lies at bytes {start:,} to {start + size:,} of a file of"
-                f" {len(self._data):,}"
-            )
-        return self._data[start : start + size]
+        return block_of(layer, self._data)
 
 
 def _telling(uses: list[Use], shape: tuple[int, ...], graph: Graph) -> Use | None:
@@ -162,18 +156,3 @@ def _telling(uses: list[Use], shape: tuple[int, ...], graph: Graph) -> Use | Non
         if role_of(shape, use, graph) != "constant":
             return use
     return uses[0] if uses else None
-
-
-def _dtype(layer: Layer) -> str:
-    return dtype_name(layer.data.get("element_type", ""))
-
-
-def _shape(layer: Layer) -> tuple[int, ...]:
-    return tuple(lengths_of(layer.data.get("shape", "")))
-
-
-def _whole(layer: Layer, key: str) -> int:
-    text = layer.data.get(key, "")
-    if not text.isdecimal() or len(text) > _MAX_DIGITS:
-        raise Malformed(f"its {key} is {text[:30]!r}")
-    return int(text)

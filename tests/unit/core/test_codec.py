@@ -80,6 +80,7 @@ def full_report() -> results.QualityReport:
         unscored={"border_share": "no spatial output"},
         n_nonfinite_new=1,
         first_nonfinite=17,
+        error_map=results.ErrorMap((8, 8), ((0.1,),), 64),
     )
     a_class = results.ClassComparison(
         *("7", 36, 1.0, 0.5, (0.3, 0.7), 1.0, 0.9, 1.0, 0.6, 18, 0),
@@ -94,6 +95,8 @@ def full_report() -> results.QualityReport:
         flows=(results.Flow("7", "7", "6", 18, 0.4),),
         collapse_reference=0.01,
         collapse=0.2,
+        confusion_cells=results.ConfusionCells(((0, 1, 2, 3),), 4),
+        examples=(results.Flip(3, "7", "7", "1", 0.25, "id"),),
     )
     weights = results.TensorStatistics(
         *("conv/kernel", (3, 3, 1, 8), "int8", "kernel", "Conv", 72, 0, -1.0, 1.0),
@@ -141,6 +144,9 @@ def full_report() -> results.QualityReport:
                     *({"scale": 0.5}, "quantize again"),
                 ),
             ),
+            ranges=(results.QuantizedRange("a", 0.0, 6.0, 0.0, 5.0, 0.01, 0.2),),
+            n_samples=64,
+            unranged="its inputs are prepared otherwise",
         ),
         weight_harm=(results.FormatHarm("w", "int8", 0.5, 0.01, "clipped"),),
         checks=(
@@ -159,7 +165,12 @@ def full_report() -> results.QualityReport:
         ),
         profile=results.ErrorProfile(
             "int8",
-            (results.ErrorStep("conv_1", "conv", "Conv", 1.3, 1.4, 1e-6, True),),
+            (
+                results.ErrorStep(
+                    *("conv_1", "conv", "Conv", 1.3, 1.4, 1e-6, True),
+                    map=results.StepMap(1, 2, ((0.0, 1.0),), 0.5),
+                ),
+            ),
             *(16, 3),
         ),
     )
@@ -182,6 +193,14 @@ def full_report() -> results.QualityReport:
                     *("int8", "accuracy", "known", "Ann", "2030-01-31", "7", 4)
                 ),
                 "unused",
+            ),
+        ),
+        early=results.EarlyAnswer(64, 360, 2, "decided"),
+        samples=(
+            results.ShownSample(
+                3,
+                (results.Preview("image", (8, 8), "aGk=", (8, 8), ((0.5,),), "text"),),
+                "id",
             ),
         ),
         provenance={"packages": {"numpy": "2"}, "cpu_flags": ["avx2"]},

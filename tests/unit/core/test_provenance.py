@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from harness.core.provenance import (
     environment,
     git_commit,
     package_versions,
+    place_in_checkout,
     sha256_of,
     size_of,
 )
@@ -124,3 +126,21 @@ def test_a_checkout_has_a_commit(checkout):
 def test_without_git_there_is_no_commit(checkout, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert git_commit(checkout[0]) is None
+
+
+def test_a_file_lies_where_its_checkout_says(tmp_path, monkeypatch):
+    file = tmp_path / "work" / "golden" / "digits" / "quality.toml"
+    file.parent.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert place_in_checkout(file) == "work/golden/digits/quality.toml"
+    monkeypatch.chdir(file.parent)
+    assert place_in_checkout(Path("quality.toml")) == "quality.toml"
+    # A worktree has a file of that name, a checkout a folder.
+    (tmp_path / "work" / ".git").write_text("gitdir: elsewhere")
+    assert place_in_checkout(Path("quality.toml")) == "golden/digits/quality.toml"
+
+
+def test_a_file_outside_of_all_goes_by_its_name(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert place_in_checkout(tmp_path / "there" / "quality.toml") == "quality.toml"

@@ -50,7 +50,7 @@ def test_a_sure_fall_is_named(asked, labelled):
     check, judged = asked(labelled(0), labelled(20))
     assert (check.status, judged.verdict) == ("failed", "failed")
     assert check.parts == ("accuracy", "recall of 8")
-    assert "recall of 8 100.0 % -> 90.0 % (20 samples)" in check.message
+    assert "recall of 8 100 % -> 90.0 % (20 samples)" in check.message
 
 
 def test_a_fall_that_chance_can_make_is_undecided(asked, labelled):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.comparison.bootstrap import paired_bootstrap
+from harness.comparison.paired_sums import PairedSums
 from harness.gate.clusters import sign_flip_p_value
 from harness.gate.margins import loss_interval
 from harness.gate.statistics import mcnemar_one_sided
@@ -63,8 +63,12 @@ def test_many_groups_are_drawn_and_agree_with_the_exact_test():
     assert sign_flip_p_value(signs) == found
 
 
-def mean(sums):
-    return sums[:, 0] / sums[:, 1]
+def interval(sums, groups):
+    """Of the change of a mean, whole groups being drawn."""
+    paired = PairedSums(2, int(groups.max()) + 1)
+    paired.update(groups, *sums)
+    (metric,) = paired.metrics(lambda sums: {"mean": sums[:, 0] / sums[:, 1]})
+    return metric.interval
 
 
 def test_the_bootstrap_of_a_mean_is_the_normal_interval():
@@ -72,7 +76,7 @@ def test_the_bootstrap_of_a_mean_is_the_normal_interval():
     before = random.normal(size=400)
     after = before + random.normal(0.1, 0.2, size=400)
     sums = [np.stack([side, np.ones(400)], axis=1) for side in (before, after)]
-    low, high = paired_bootstrap((sums[0], sums[1]), mean)
+    low, high = interval(sums, np.arange(400))
     change = after - before
     middle, half = change.mean(), 1.96 * change.std() / 20
     assert (low, high) == pytest.approx((middle - half, middle + half), abs=4e-3)
@@ -83,6 +87,6 @@ def test_groups_make_the_interval_as_wide_as_it_is():
     moved = np.repeat(random.normal(size=40), 10)
     sums = [np.stack([side, np.ones(400)], axis=1) for side in (np.zeros(400), moved)]
     groups = np.repeat(np.arange(40), 10)
-    low, high = paired_bootstrap((sums[0], sums[1]), mean)
-    wide = paired_bootstrap((sums[0], sums[1]), mean, groups=groups)
+    low, high = interval(sums, np.arange(400))
+    wide = interval(sums, groups)
     assert wide[1] - wide[0] > 2.5 * (high - low)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core.results import CHECK_NAMES, MatrixCell, RunMatrix
+from harness.core.results import CHECK_NAMES, MatrixCell, QuantizationAudit, RunMatrix
 from harness.core.specs import GateSpec
 from harness.gate import asked_checks, default_gate, judge, overall
 
@@ -13,7 +13,8 @@ FLOAT = default_gate("converted")
 
 def test_checks_come_in_their_fixed_order(make):
     alike = RunMatrix("int8", 64, (MatrixCell("deployed", "", 0.0, 0.0),) * 2)
-    judged = judge(make.result(matrix=alike), FLOAT, [])
+    audit = QuantizationAudit(3, 2, 0, 0)
+    judged = judge(make.result(matrix=alike, weight_audit=audit), FLOAT, [])
     without = {"baseline", "task_metrics", "per_slice"}
     asked = tuple(name for name in CHECK_NAMES if name not in without)
     assert tuple(check.name for check in judged.checks) == asked
@@ -30,6 +31,7 @@ def test_what_has_no_limit_is_not_asked(make):
     assert set(judged.skipped_checks.values()) == {"no limit set"}
     assert len(judged.skipped_checks) == 5
     always = {"finite_outputs", "per_slice", "baseline", "operator_semantics"}
+    always |= {"quantization"}
     assert asked_checks(GateSpec()) == always
 
 

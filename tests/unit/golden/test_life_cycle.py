@@ -17,6 +17,7 @@ from harness.golden.diff import LabelChange, diff
 from harness.golden.fingerprints import row_hashes
 from harness.golden.source import open_golden
 from harness.golden.verify import verify
+from harness.golden.writers import WRITERS
 
 N = 7
 ABOUT = About("set", license="CC0-1.0", provenance={"created_from": "data.npz"})
@@ -129,6 +130,77 @@ def test_shards_may_be_parquet(made):
     assert verify(GoldenSpec(made)).problems == ()
     file.write_bytes(file.read_bytes()[:-9])
     assert len(verify(GoldenSpec(made)).problems) == 1
+
+
+@pytest.mark.parametrize("form", [*WRITERS])
+class TestForms:
+    """Whatever form the shards have, the set is the same."""
+
+    @pytest.fixture
+    def shards(self, tmp_path, data, form):
+        def make(name="formed", **arrays):
+            create(data(**arrays), tmp_path / name, ABOUT, shard_rows=3, form=form)
+            return tmp_path / name
+
+        return make
+
+    def test_the_set_is_what_it_was_made_of(self, shards, data, form):
+        folder = shards()
+        names = [path.name for path in sorted(folder.glob("shard*"))]
+        assert names == [f"shard-00{index}.{form}" for index in range(3)]
+        assert open_golden(GoldenSpec(folder)).notices == ()
+        assert diff(data(), GoldenSpec(folder)).same
+        mine, theirs = everything(GoldenSpec(folder)), everything(data())
+        assert {*mine.targets} == {*theirs.targets}
+        for name in theirs.targets:
+            np.testing.assert_array_equal(mine.targets[name], theirs.targets[name])
+        for name in theirs.metadata:
+            np.testing.assert_array_equal(mine.metadata[name], theirs.metadata[name])
+
+    def test_same_data_same_bytes(self, shards):
+        assert sha256_of(shards()) == sha256_of(shards("again"))
+
+    def test_a_set_without_names_gets_none(self, tmp_path, form):
+        np.savez(tmp_path / "bare.npz", x=np.ones((N, 2)))
+        create(GoldenSpec(tmp_path / "bare.npz"), tmp_path / "set", ABOUT, form=form)
+        source = open_golden(GoldenSpec(tmp_path / "set"))
+        assert next(source.chunks(1)).sample_ids is None
+        assert source.notices == ()
+
+    def test_a_shard_that_is_wrong_is_told_with_what_mends_it(self, shards, form):
+        folder = shards()
+        assert verify(GoldenSpec(folder)).problems == ()
+        shard = folder / f"shard-001.{form}"
+        shard.write_bytes(shard.read_bytes()[:-3])
+        (problem,) = verify(GoldenSpec(folder)).problems
+        assert "shard-001" in problem.message
+        again = "" if form == "npz" else f" --format {form}"
+        assert f" --replace{again} --license CC0-1.0" in problem.mend
+
+    def test_numbers_of_every_kind_come_back_as_they_were(self, shards):
+        dtypes = ["bool", "int8", "uint16", "int64", "float16", "float32", "float64"]
+        odd = {f"in_{dtype}": np.ones((N, 2), dtype) for dtype in dtypes}
+        flat = {f"one_{dtype}": np.ones(N, dtype) for dtype in dtypes}
+        texts = {"words": np.array([["a", "bé"]] * N), "word": np.array(["c"] * N)}
+        nan = {"nan": np.full(N, np.nan)}
+        folder = shards(**odd, **flat, **texts, **nan)
+        found = everything(GoldenSpec(folder)).inputs
+        for name, array in {**odd, **flat, **texts, **nan}.items():
+            assert found[name].dtype.kind == array.dtype.kind
+            assert array.dtype.kind == "U" or found[name].dtype == array.dtype
+            np.testing.assert_array_equal(found[name], array)
+
+
+def test_a_form_that_nobody_writes(data, tmp_path):
+    with pytest.raises(GoldenError, match="'zarr'") as caught:
+        create(data(), tmp_path / "set", ABOUT, form="zarr")
+    assert "npz, parquet, tar" in caught.value.hint
+
+
+def test_parquet_refuses_what_it_cannot_hold(data, tmp_path):
+    for odd in (np.ones((N, 0), np.float32), np.ones((N, 2), np.complex64)):
+        with pytest.raises(GoldenError, match="array 'odd'"):
+            create(data(odd=odd), tmp_path / "set", ABOUT, form="parquet")
 
 
 class TestVerify:

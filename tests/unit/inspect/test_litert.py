@@ -79,6 +79,8 @@ def test_the_digits_model_in_integers():
     name = found.inputs[0].name
     hint = f"{name}: 0 to 1, scale 0.00392157, zero point -128"
     assert found.value_hints[0] == hint
+    assert found.input_ranges == {name: pytest.approx((0.0, 1.0), abs=1e-6)}
+    assert inspect(MODELS / "digits.tflite").input_ranges == {}
 
 
 @pytest.mark.parametrize(

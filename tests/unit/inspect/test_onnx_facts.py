@@ -115,6 +115,31 @@ def test_quantization_by_the_real_tool(build, tmp_path, scheme, per_channel):
     assert inspect_model(target, "onnx").n_parameters == w.size
 
 
+def quantized(name, output, scale, zero):
+    """A QuantizeLinear, and its constants."""
+    node = helper.make_node(
+        "QuantizeLinear", [name, f"{output}_s", f"{output}_z"], [output]
+    )
+    return node, {f"{output}_s": np.float32(scale), f"{output}_z": zero}
+
+
+def test_the_range_of_a_quantized_input_is_seen_behind_what_moves_it(facts):
+    turn = helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1])
+    node, constants = quantized("t", "y", 1 / 255, np.int8(-128))
+    found = facts([turn, node], constants)
+    assert found.input_ranges == {"x": pytest.approx((0.0, 1.0), abs=1e-6)}
+
+
+def test_an_input_of_two_ranges_or_of_a_computed_one_has_none(facts):
+    first, one = quantized("x", "y", 1 / 255, np.uint8(0))
+    second, two = quantized("x", "q", 2 / 255, np.uint8(0))
+    assert facts([first, second], one | two).input_ranges == {}
+    scale = helper.make_node("ReduceMax", ["x"], ["y_s"], keepdims=0)
+    del one["y_s"]
+    assert facts([scale, first], one).input_ranges == {}
+    assert facts([MATMUL], W).input_ranges == {}
+
+
 def test_data_files_are_listed_with_their_size(build, tmp_path):
     path = tmp_path / "m.onnx"
     onnx.save(

@@ -9,7 +9,7 @@ import pytest
 
 NAMES = (
     *("passing", "failing", "undecided", "no_labels", "broken"),
-    *("many_classes", "hostile", "slipped"),
+    *("many_classes", "hostile", "slipped", "pictured"),
 )
 
 

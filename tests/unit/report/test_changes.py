@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.report.changes import changes, render_changes, troubled
+from harness.report.text import columns
 
 
 @pytest.fixture
@@ -85,3 +86,4 @@ def test_the_text_has_a_line_a_change_and_a_count(make):
     lines = render_changes(before, after).splitlines()
     assert lines[0].startswith("new ")
     assert lines[-1] == "1 new"
+    assert max(map(columns, lines)) <= 80

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from harness.core.results import ChannelRanges, Histogram
+from harness.core.results import ChannelRanges, Histogram, StepMap
+from harness.report.charts.error_map import error_map
 from harness.report.charts.errors import error_histogram
 from harness.report.charts.profile import error_profile
 from harness.report.charts.recall import (
@@ -214,3 +215,17 @@ def test_every_error_stays_inside_its_drawing(make, error):
     for line in drawn(svg, "inherited"):
         assert all(0 <= float(n) <= 720 for n in re.findall(r"[\d.]+", line.get("d")))
     assert "nan" not in re.sub(r"<title>.*?</title>", "", svg)
+
+
+def test_an_error_map_shades_each_place_by_its_share_of_the_largest():
+    svg = error_map(StepMap(2, 3, ((0.0, 1.0, 1.0), (8.0, 8.0, 0.2)), 1.0))
+    (faint,), (full,) = drawn(svg, "level-1"), drawn(svg, "level-8")
+    assert len(drawn(svg, "cell")) == 2
+    # Neighbours of one shade are one rectangle.
+    assert [e.get("d").count("M") for e in (faint, full)] == [1, 1]
+    assert full.get("d").startswith("M0 ")
+
+
+def test_a_signal_has_an_error_map_that_can_be_seen():
+    svg = error_map(StepMap(1, 64, (tuple(map(float, range(64))),), 0.1))
+    assert float(ET.fromstring(svg).get("height")) >= 12

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
+import pandas as pd
 import pytest
+from google.protobuf import json_format
+from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
+from in_toto_attestation.v1 import statement_pb2
 
 from harness.report.annotations import render_annotations
 from harness.report.attestation import render_attestation
 from harness.report.code_quality import render_codequality
-from harness.report.files import RENDERERS, write_report
 from harness.report.frames import report_frames, write_frames
-from harness.report.json_ import read_report, render_json
+from harness.report.json_ import render_json
 from harness.report.sarif import render_sarif
 from harness.report.schema import report_schema
 
 SCHEMAS = Path(__file__).parents[2] / "fixtures" / "schemas"
+DOCS = Path(__file__).parents[3] / "docs"
 # GitLab's documentation of the format, as a schema: the required keys and severities.
 CODE_QUALITY = {
     "type": "array",
@@ -68,6 +73,12 @@ def test_the_report_is_valid_by_its_own_schema(report):
     jsonschema.validate(json.loads(render_json(report)), schema)
 
 
+def test_the_published_schema_is_that_of_this_version():
+    """Mended by: harness report schema > docs/report.schema.json."""
+    published = json.loads((DOCS / "report.schema.json").read_text("utf-8"))
+    assert published == report_schema()
+
+
 def test_the_schema_refuses_what_is_no_report(make):
     broken = json.loads(render_json(make("failing")))
     broken["variants"][1]["status"] = "sleeping"
@@ -101,6 +112,22 @@ def test_sarif_points_at_the_line_of_the_suite(make):
     assert finding["locations"][0]["logicalLocations"][0]["name"]
 
 
+def test_lines_are_those_of_the_file_in_its_checkout(make):
+    """A suite in a folder: a name alone would link to nothing."""
+    report = make("failing")
+    place = {"suite_file": "golden/d\u00efgits/quality.toml"}
+    deep = replace(report, provenance={**report.provenance, **place})
+    (run,) = json.loads(render_sarif(deep))["runs"]
+    locations = [r["locations"][0]["physicalLocation"] for r in run["results"]]
+    assert {found["artifactLocation"]["uri"] for found in locations} == {
+        "golden/d%C3%AFgits/quality.toml"
+    }
+    issues = json.loads(render_codequality(deep))
+    assert {i["location"]["path"] for i in issues} == {place["suite_file"]}
+    lines = render_annotations(deep).splitlines()
+    assert all(f" file={place['suite_file']},line=" in line for line in lines)
+
+
 def test_gitlab_reads_it(report):
     issues = json.loads(render_codequality(report))
     jsonschema.validate(issues, CODE_QUALITY)
@@ -117,6 +144,20 @@ def test_github_reads_it(report):
     assert bool(lines) or not unmet(report)
     for kind in ("error", "warning", "notice"):
         assert sum(line.startswith(f"::{kind} ") for line in lines) <= 10
+
+
+def test_an_attestation_is_a_statement_as_in_toto_publishes_it(report):
+    text = render_attestation(report)
+    # Keys that the published messages do not have are refused.
+    statement = json_format.Parse(text, statement_pb2.Statement())
+    predicate = json.loads(text)["predicate"]
+    result = json_format.ParseDict(predicate, test_result_pb2.TestResult())
+    assert statement.type == "https://in-toto.io/Statement/v1"
+    assert statement.predicate_type == "https://in-toto.io/attestation/test-result/v0.1"
+    assert all(subject.digest["sha256"] for subject in statement.subject)
+    assert result.configuration
+    with pytest.raises(json_format.ParseError):
+        json_format.ParseDict({**predicate, "mood": 1}, test_result_pb2.TestResult())
 
 
 def test_an_attestation_names_what_was_judged(report):
@@ -142,16 +183,17 @@ def test_frames_hold_a_row_a_record(report):
         assert {"suite", "variant"} <= set(frame.columns)
 
 
+def test_frames_come_back_from_parquet_as_they_were(report, tmp_path):
+    frames = report_frames(report)
+    write_frames(report, tmp_path, "parquet")
+    for name, frame in frames.items():
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(tmp_path / f"{name}.parquet"), frame, check_dtype=False
+        )
+
+
 def test_frames_are_written_as_csv(make, tmp_path):
     files = write_frames(make("failing"), tmp_path / "tables")
     assert {"checks.csv", "variants.csv"} <= {file.name for file in files}
     head = (tmp_path / "tables" / "checks.csv").read_text("utf-8").partition("\n")[0]
     assert head.startswith("suite,variant,name,status,observed,limit,message")
-
-
-@pytest.mark.parametrize("name", list(RENDERERS))
-def test_each_is_rendered_from_saved_json_alone(make, tmp_path, name):
-    report = make("failing")
-    write_report(report, "json", tmp_path / "r.json")
-    render = RENDERERS.get(name)
-    assert render(read_report(tmp_path / "r.json")) == render(report)

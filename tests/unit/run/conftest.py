@@ -76,11 +76,12 @@ class FakeSource:
     def inputs(self) -> tuple[TensorSpec, ...]:
         return (TensorSpec("x", str(self.x.dtype), (None, *self.x.shape[1:])),)
 
-    def chunks(self, rows: int) -> Iterator[GoldenChunk]:
+    def chunks(self, rows: int, span: slice | None = None) -> Iterator[GoldenChunk]:
         self.asked.append(rows)
-        for start in range(0, len(self.x), rows):
-            part = self.x[start : start + rows]
-            stop = start + len(part)
+        first, last, _ = (span or slice(None)).indices(len(self.x))
+        for start in range(first, last, rows):
+            stop = min(start + rows, last)
+            part = self.x[start:stop]
             yield GoldenChunk(slice(start, stop), {"x": part}, None, None)
 
 

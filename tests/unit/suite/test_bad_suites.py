@@ -61,8 +61,8 @@ def test_a_key_like_no_other_is_told_the_allowed_ones(edited):
     error = complaint(edited(NAME, f"{NAME}\nzzz = 1"))
     assert "unknown key 'suite.zzz'" in error.message
     assert error.hint == (
-        "allowed here: allow_outside, isolation, min_slice, name, reference, task,"
-        " tolerances, undecided, waivers"
+        "allowed here: allow_outside, diagnosis_seconds, isolation, min_slice, name,"
+        " reference, task, tolerances, undecided, waivers"
     )
 
 

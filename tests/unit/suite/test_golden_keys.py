@@ -14,11 +14,13 @@ def golden(path):
 
 def test_columns_options_and_calibration(edited, tmp_path):
     lines = 'metadata = ["city"]\ngroup = "photo"\ncalibration = "seen.txt"'
+    lines += "\nhide_inputs = true"
     options = 'options = { label = "klass", size = [4, 4] }'
     spec = golden(edited(DATA, f"{DATA}\n{lines}\n{options}"))
     assert spec.metadata == ("city",)
     assert spec.group == "photo"
     assert spec.calibration == tmp_path / "seen.txt"
+    assert spec.hide_inputs
     assert spec.options == {"label": "klass", "size": [4, 4]}
 
 

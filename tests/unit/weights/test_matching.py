@@ -160,6 +160,51 @@ def test_gates_of_a_bias_alone_are_named():
     assert (fault.cause, fault.tensors) == ("rnn.gate_order", ("lstm/bias",))
 
 
+def test_gates_copied_as_they_lie_into_a_tool_of_another_order_are_named():
+    found = compare(KERAS_LSTM, onnx_lstm(letters="ifgo"))
+    assert matched(found)["R"].n_changed == 0
+    (fault,) = found.faults
+    assert (fault.cause, fault.tensors) == ("rnn.gate_order", ("R",))
+    assert "in Keras's order ifgo, and ONNX's LSTM reads iofg" in fault.explanation
+
+
+def torch_lstm(letters="ifgo"):
+    kernels = {"weight_ih": KERNEL, "weight_hh": RECURRENT}
+    roles = {"weight_ih": "gate_kernel", "weight_hh": "gate_recurrent_kernel"}
+    return {
+        f"rnn.{n}_l0": tensor(f"rnn.{n}_l0", gates(v, letters).T, roles[n], None, "GI")
+        for n, v in kernels.items()
+    }
+
+
+KERNELS_ALONE = {n: t for n, t in KERAS_LSTM.items() if not n.endswith("bias")}
+
+
+def test_gates_of_pytorch_lie_as_those_of_keras_do():
+    assert compare(KERNELS_ALONE, torch_lstm()).faults == ()
+    copied = onnx_lstm(letters="ifgo")
+    del copied["B"]
+    found = compare(torch_lstm(), copied)
+    assert [f.cause for f in found.faults] == ["rnn.gate_order"]
+
+
+def test_gates_that_something_reorders_on_the_way_are_no_fault():
+    """Without constant folding, an exporter slices PyTorch's kernels in the graph."""
+    sliced = {
+        n: tensor(n, t.load(), t.role, "Slice", "GI") for n, t in torch_lstm().items()
+    }
+    assert compare(KERNELS_ALONE, sliced).faults == ()
+
+
+def test_equal_gates_have_no_order():
+    gate = RNG.normal(0, 1, (UNITS, UNITS))
+    kernel = np.tile(gate, 4)
+    role = "gate_recurrent_kernel"
+    reference = {"k": tensor("k", kernel, role, "LSTM", "IG")}
+    candidate = {"R": tensor("R", kernel.T[None], role, "LSTM", "DGI")}
+    assert compare(reference, candidate).faults == ()
+
+
 def test_gates_in_an_order_of_no_tool_are_named():
     found = compare(KERAS_LSTM, onnx_lstm(letters="ogfi"))
     matched(found)

@@ -342,11 +342,14 @@ def test_ranges_of_channels_that_hold_nothing_do_not_disturb():
 
 
 def _seen(found):
-    from harness.weights.channels import channel_extremes
+    from harness.weights.channels import ChannelExtremes, channel_blocks
     from harness.weights.moments import Moments
 
     values = np.ones((3, 4), np.float32)
     values[1] = np.nan
     moments = Moments()
     moments.update(values.reshape(-1))
-    return moments.result(), 0, channel_extremes(values, 0, 100)
+    extremes = ChannelExtremes(3)
+    for block in channel_blocks(values, 0, 2):
+        extremes.update(block)
+    return moments.result(), 0, extremes.result()

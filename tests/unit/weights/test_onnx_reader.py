@@ -394,3 +394,14 @@ def test_epsilon_is_the_operators_own_or_its_default(save, stated, epsilon):
     )
     for tensor in read(path).values():
         assert tensor.epsilon == pytest.approx(epsilon)
+
+
+def test_numbers_in_the_other_byte_order_are_told(network, tmp_path):
+    model = onnx.load(network.path)
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        tensor.raw_data = values.astype(values.dtype.newbyteorder(">")).tobytes()
+    path = tmp_path / "swapped.onnx"
+    onnx.save(model, path)
+    with pytest.raises(ModelLoadError, match=r"is damaged: its numbers look big-end"):
+        [tensor.load() for tensor in reader_for("onnx")(path)]

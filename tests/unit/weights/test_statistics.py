@@ -220,6 +220,84 @@ def test_a_large_histogram_is_that_of_numpy_but_for_what_an_edge_divides():
     assert moved < 5e-4 * values.size
 
 
+def _large(shape=(1100, 2000)):
+    rng = np.random.default_rng(0)
+    return (0.05 * rng.standard_normal(shape)).astype(np.float32)
+
+
+def _spoilt(values):
+    values[7, 3:9] = np.nan, np.inf, -np.inf, 0, -0.0, 1e-40
+    values[900] = np.nan
+    return values
+
+
+LARGE = {
+    "plain": _large,
+    "off centre": lambda: _large() + np.float32(1.003),
+    "a little off centre": lambda: _large() + np.float32(-0.03),
+    "pruned": lambda: np.where(np.abs(_large()) < 0.05, np.float32(0), _large()),
+    "rectified": lambda: np.maximum(_large(), 0),
+    "spoilt": lambda: _spoilt(_large()),
+    "tiny": lambda: _large() * np.float32(1e-5),
+    "very tiny": lambda: _large() * np.float32(1e-30),
+    "huge": lambda: _large() * np.float32(1e6),
+    "of two numbers": lambda: np.sign(_large()) * np.float32(0.1),
+    "rounded to 8 bits": lambda: np.round(_large() * 400) / np.float32(400),
+    "falling": lambda: -np.sort(-_large().reshape(-1)).reshape(1100, 2000),
+    "one wild number": lambda: np.append(_large(), np.float32(6e4))[1:],
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_large_tensors_are_described_as_numpy_and_scipy_do(kind):
+    values = LARGE[kind]().reshape(1100, 2000)
+    found = of(values)
+    finite = values[np.isfinite(values)].astype(np.float64)
+    nonzero = np.abs(finite[finite != 0])
+    with np.errstate(over="ignore"):
+        half = finite.astype(np.float16)
+    flushed = (half == 0) & (finite != 0)
+    below = (half != 0) & (np.abs(half) < np.finfo(np.float16).tiny)
+    assert (found.min, found.max) == (finite.min(), finite.max())
+    assert found.smallest_nonzero == nonzero.min()
+    assert found.sparsity == np.mean(finite == 0)
+    assert found.share_fp16_zero == np.mean(flushed)
+    assert found.share_fp16_subnormal == np.mean(below)
+    assert found.share_fp16_overflow == np.mean(np.isinf(half))
+    assert found.n_nonfinite == values.size - finite.size
+    deviation = finite.std()
+    assert found.mean == pytest.approx(finite.mean(), abs=1e-7 * deviation)
+    assert found.std == pytest.approx(deviation, rel=1e-7)
+    # Powers of a number of 1e-31 are beyond float64.
+    scaled = finite / nonzero.max()
+    skewness, kurtosis = stats.skew(scaled), stats.kurtosis(scaled)
+    assert found.skewness == pytest.approx(skewness, rel=1e-7, abs=1e-6)
+    assert found.kurtosis == pytest.approx(kurtosis, rel=1e-7, abs=1e-6)
+
+
+def test_moments_of_large_tensors_have_nine_digits():
+    values = _large((3000, 2000))
+    found, exact = of(values), values.astype(np.float64)
+    assert found.mean == pytest.approx(exact.mean(), abs=1e-9 * exact.std())
+    assert found.std == pytest.approx(exact.std(), rel=2e-9)
+    assert found.kurtosis == pytest.approx(stats.kurtosis(exact, axis=None), abs=1e-8)
+
+
+@pytest.mark.parametrize("layout", ["OI", "IO"])
+def test_large_or_small_the_ranges_of_channels_are_exact(layout):
+    values = _spoilt(_large())
+    found = describe(weight(values, layout=layout)).channels
+    axis = layout.index("O")
+    kept = np.where(np.isfinite(values), values, np.nan)
+    lines = [line for line in np.moveaxis(kept, axis, 0) if not np.isnan(line).all()]
+    ranges = [(float(np.nanmin(line)), float(np.nanmax(line))) for line in lines]
+    # Neighbours share a range, where there are too many.
+    assert min(low for low in found.low if low is not None) == min(ranges)[0]
+    assert found.n == values.shape[axis]
+    largest = [max(-low, high) for low, high in ranges]
+    assert found.ratio == max(largest) / min(largest)
+
+
 @pytest.mark.parametrize("compile_", [False, True])
 def test_counts_are_exact_beyond_what_float32_can_count(compile_):
     n = (1 << 24) + 5

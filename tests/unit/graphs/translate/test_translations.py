@@ -56,6 +56,10 @@ def apart(answers, expected):
         ("image.h5", "hdf5", "image"),
         ("sequence.keras", "keras", "sequence"),
         ("sequence.h5", "hdf5", "sequence"),
+        ("attention.keras", "keras", "attention"),
+        ("attention.h5", "hdf5", "attention"),
+        ("first.keras", "keras", "first"),
+        ("first.h5", "hdf5", "first"),
         ("image-saved", "savedmodel", "image"),
         ("raw-saved", "savedmodel", "raw"),
     ],
@@ -138,9 +142,9 @@ def test_quantized_inputs_and_outputs_are_floats():
 def test_what_is_not_translated_is_named(framework_models):
     with pytest.raises(UnsupportedFormatError, match=r"TensorListStack.*While"):
         translate(framework_models / "sequence-saved", "savedmodel")
-    assert not is_translated("openvino")
-    with pytest.raises(UnsupportedFormatError, match="form openvino"):
-        translate(DIGITS / "digits.onnx", "openvino")
+    assert not is_translated("onnx")
+    with pytest.raises(UnsupportedFormatError, match="form onnx"):
+        translate(DIGITS / "digits.onnx", "onnx")
 
 
 @pytest.mark.parametrize(

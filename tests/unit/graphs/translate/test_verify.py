@@ -49,6 +49,26 @@ def test_what_is_allowed_is_rounding(moved, step, rounds, used):
         assert "'y'" in found.reason
 
 
+@pytest.mark.parametrize(("sways", "used"), [(4e-5, True), (1e-6, False)])
+def test_a_network_that_magnifies_rounding_may_do_so(sways, used):
+    moved = THEIRS["y"] * np.float32(1 + 1e-4)
+    found = verify(
+        translation(),
+        lambda: {"y": moved},
+        THEIRS,
+        lambda: {"y": moved * np.float32(1 + sways)},
+    )
+    assert bool(found.reason) != used
+
+
+def test_rounding_that_cannot_be_told_allows_nothing():
+    def fail():
+        raise InferenceError("it fails", hint="none")
+
+    moved = {"y": THEIRS["y"] * np.float32(1 + 1e-4)}
+    assert verify(translation(), lambda: moved, THEIRS, fail).reason
+
+
 def test_another_shape_and_a_failure_are_told():
     def fail():
         raise InferenceError("it fails", hint="none")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from harness.core.results import ClassComparison, Confusion, Flip, LabelComparison
 
+from .inputs import sparse
+
 DIGITS = tuple(str(digit) for digit in range(10))
 
 
@@ -90,7 +92,7 @@ def labels(
     names: Sequence[str] = DIGITS,
 ) -> LabelComparison:
     rng = random.Random(5)
-    n = len(true)
+    n, n_names = len(true), len(names)
     moved = [i for i in range(n) if old[i] != new[i]]
     flips = [
         Flip(
@@ -118,4 +120,8 @@ def labels(
         ),
         confusion=confusion(names, true, old, new),
         flips=tuple(flips[:100]),
+        confusion_cells=sparse((matrix(n_names, true, old), matrix(n_names, true, new)))
+        if n_names > 256
+        else None,
+        examples=tuple(sorted(flips[:200], key=lambda flip: flip.sample)),
     )

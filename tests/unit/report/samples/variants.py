@@ -7,6 +7,7 @@ from harness.core.results import (
     Check,
     QuantizationAudit,
     QuantizationFinding,
+    QuantizedRange,
     VariantResult,
 )
 
@@ -16,6 +17,10 @@ from .runs import matrix, profile
 
 BIAS = QuantizationFinding(
     "QNT301", "error", "quant.bias", "conv1/bias", "conv1", "its scale is 8 times off"
+)
+RANGES = (
+    QuantizedRange("conv1/relu", 0.0, 6.0, 0.0, 5.9, 0.0, 1 / 60),
+    QuantizedRange("conv2/relu", 0.0, 2.5, 0.0, 8.25, 0.125, 0.0),
 )
 RUNTIME = {
     "backend": "onnxruntime",
@@ -133,7 +138,7 @@ def int8_variant() -> VariantResult:
         labels=labels(TRUE, BEFORE, after),
         weights=tensors("quant/", 0.06),
         weight_drift=drift("quant/", 0.012),
-        weight_audit=QuantizationAudit(7, 7, 7, 0, (BIAS,)),
+        weight_audit=QuantizationAudit(7, 7, 7, 2, (BIAS,), RANGES, 64),
     )
 
 

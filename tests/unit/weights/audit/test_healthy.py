@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+import onnx
 import openvino
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantFormat, QuantType
 
 from harness.weights.audit import audit_quantization, read_quantization
@@ -72,3 +75,31 @@ def test_float_models_have_nothing_to_look_at(audit):
 
 def test_forms_without_quantized_activations():
     assert read_quantization(MODELS / "digits.keras", "keras") is None
+
+
+def test_zeros_of_a_sparse_weight_are_not_clipped(tmp_path):
+    """Weights of zero and more, asymmetric: the lowest code means zero."""
+    generator = np.random.default_rng(0)
+    weight = np.maximum(generator.normal(size=(64, 32)), 0).astype(np.float32)
+    scale = np.float32(weight.max() / 255)
+    constants = {
+        "w": np.round(weight / scale).astype(np.uint8),
+        "scale": scale,
+        "zero": np.uint8(0),
+    }
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "scale", "zero"], ["kernel"]),
+        helper.make_node("MatMul", ["x", "kernel"], ["y"]),
+    ]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
+        for name, size in (("x", 64), ("y", 32))
+    ]
+    tensors = [numpy_helper.from_array(a, name) for name, a in constants.items()]
+    graph = helper.make_graph(nodes, "sparse", ends[:1], ends[1:], tensors)
+    opsets = [helper.make_opsetid("", 17)]
+    path = tmp_path / "sparse.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
+    model = read_quantization(path, "onnx")
+    assert sum(value.is_constant for value in model.values.values()) == 1
+    assert audit_quantization(model).findings == ()

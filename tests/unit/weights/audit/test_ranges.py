@@ -1,5 +1,6 @@
 """Ranges of activations: taps, streams and sketches."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from onnx.reference import ReferenceEvaluator
 
 from harness.core.errors import ModelLoadError
+from harness.weights.audit import audit_quantization
 from harness.weights.audit.ranges import (
     RangeSketch,
     activation_ranges,
     tapped_models,
 )
+from harness.weights.audit.values import QuantizedModel, QuantizedValue
 
 MODELS = Path(__file__).parents[4] / "golden" / "digits" / "models"
 FLOATS = arrays(
@@ -71,6 +75,72 @@ def test_taps_come_in_groups():
     assert not any("Shape" in name for name in names)
     outputs = [len(onnx.load_from_string(tapped).graph.output) for _, tapped in groups]
     assert max(outputs) <= 6
+
+
+def _model(nodes, shapes):
+    """A graph over "x", [N, 4]; shapes of what it makes."""
+    infos = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in shapes.items()
+    ]
+    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", 4])
+    graph = onnx.helper.make_graph(nodes, "g", [given], infos[-1:], value_info=infos)
+    return onnx.helper.make_model(graph).SerializeToString()
+
+
+def test_large_values_make_small_groups():
+    names = [f"v{k}" for k in range(5)]
+    inputs = ["x", *names]
+    sizes = dict(zip(names, ((1 << 23), 4, 1 << 25, 4, 4), strict=True))
+    nodes = [
+        onnx.helper.make_node("Custom", [a], [b], domain="of.ours")
+        for a, b in pairwise(inputs)
+    ]
+    model = _model(nodes, {name: ["N", size] for name, size in sizes.items()})
+    groups = [group for group, _ in tapped_models(model)]
+    assert groups == [("v0", "v1"), ("v2",), ("v3", "v4")]
+
+
+def test_what_is_rectified_next_is_known_before_and_after():
+    nodes = [
+        onnx.helper.make_node("Neg", ["x"], ["n"]),
+        onnx.helper.make_node("Relu", ["n"], ["r"]),
+        onnx.helper.make_node("Abs", ["r"], ["y"]),
+    ]
+    model = _model(nodes, {name: ["N", 4] for name in "nry"})
+    x = np.float32([[1, 2, 3, -4]])
+    found = activation_ranges(model, _reference_run, lambda: [{"x": x}], ["n", "y"])
+    assert (found["n"].min, found["n"].max) == (-3, 4)
+    assert (found["n"].rectified.min, found["n"].rectified.max) == (0, 4)
+    assert found["y"].rectified is None
+
+
+def _reference_run(model, feeds):
+    evaluator = ReferenceEvaluator(onnx.load_from_string(model))
+    return dict(
+        zip(evaluator.output_names, evaluator.run(None, dict(feeds)), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("top", "severity"), [(0.99, None), (0.8, None), (0.7, "warning"), (0.5, "error")]
+)
+def test_clipping_counts_by_the_power_that_it_takes(top, severity):
+    value = QuantizedValue(
+        *("a", "a", "a", "uint8"),
+        scale=np.array([top / 255]),
+        zero_point=np.zeros(1),
+        low=0,
+        high=255,
+    )
+    model = QuantizedModel("onnx", {"a": value}, ())
+    seen = range_of(np.linspace(0, 1, 100_000, dtype=np.float32))
+    audit = audit_quantization(model, ranges={"a": seen})
+    told = [f.severity for f in audit.findings if f.code == "QNT801"]
+    assert told == ([severity] if severity else [])
+    (found,) = audit.ranges
+    assert found.share_clipped == pytest.approx(max(1 - top * 256 / 255, 0), abs=2e-3)
+    assert found.share_unused == 0
 
 
 def test_ranges_are_those_of_the_values(digits_ranges):

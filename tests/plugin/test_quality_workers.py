@@ -1,0 +1,26 @@
+import pytest
+
+
+def test_the_option_reaches_the_run(project, pytester, scripted, monkeypatch):
+    project(project.variant("onnx", "converted", accuracy="passed"))
+    seen = []
+    original = scripted.evaluate
+
+    def watched(suite, options, progress=None):
+        seen.append(options.workers)
+        return original(suite, options, progress)
+
+    monkeypatch.setattr(scripted, "evaluate", watched)
+    pytester.runpytest()
+    pytester.runpytest("--quality-workers=4")
+    pytester.makeini("[pytest]\nquality_workers = 2\n")
+    pytester.runpytest()
+    pytester.runpytest("--quality-workers=1")
+    assert seen == [None, 4, 2, 1]
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "many", "1.5"])
+def test_no_number_of_workers_is_a_usage_error(pytester, workers):
+    result = pytester.runpytest(f"--quality-workers={workers}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*quality_workers is '{workers}'; allowed is *"])
