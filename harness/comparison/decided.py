@@ -124,8 +124,8 @@ class DecisionCounts:
         )
         return replace(
             comparison,
-            accuracy_reference=int(self._before.matrix.trace()) / self._n_labelled,
-            accuracy=int(self._after.matrix.trace()) / self._n_labelled,
+            accuracy_reference=int(self._before.n_right.sum()) / self._n_labelled,
+            accuracy=int(self._after.n_right.sum()) / self._n_labelled,
             n_regressed=lost,
             n_improved=won,
             p_value=mcnemar_two_sided(lost, won),
@@ -160,9 +160,10 @@ class DecisionCounts:
     def _confusion_cells(self) -> ConfusionCells | None:
         if len(self._names) <= MAX_CONFUSION_CLASSES:
             return None
-        before, after = self._before.matrix, self._after.matrix
-        true, answer = np.nonzero((before != 0) | (after != 0))
-        old, new = before[true, answer], after[true, answer]
+        before, after = self._before.cells(), self._after.cells()
+        keys = np.union1d(before[0], after[0])
+        old, new = (_counts_of(keys, *cells) for cells in (before, after))
+        true, answer = keys // len(self._names), keys % len(self._names)
         # Stable, so that of equal cells the first classes come first.
         order = np.lexsort((-np.maximum(old, new), -np.abs(new - old)))
         kept = order[:MAX_CONFUSION_CELLS]
@@ -171,6 +172,13 @@ class DecisionCounts:
             tuple((row[0], row[1], row[2], row[3]) for row in cells),
             n_left_out=len(order) - len(kept),
         )
+
+
+def _counts_of(keys: IntArray, known: IntArray, times: IntArray) -> IntArray:
+    """The count of each key, 0 of those that are not known."""
+    counts = np.zeros(len(keys), np.int64)
+    counts[np.searchsorted(keys, known)] = times
+    return counts
 
 
 def _rows(matrix: ConfusionMatrix) -> tuple[tuple[int, ...], ...]:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 # A list of this many names is 100 MB of text.
 _MAX_BYTES = 100 << 20
-_MOST_HASHES = 1 << 20
+_MOST_HASHES = 1 << 18
 
 
 class SampleWatch:
-    """Looks at every sample once; keeps eight bytes of each, of a million at most.
+    """Looks at every sample once; keeps a few bytes of each, of 262,144 at most.
 
     Of more samples those are kept whose hash is a multiple of a small number: copies
     are kept or left out together.

@@ -79,8 +79,8 @@ def class_comparisons(
 
 def class_scores(confusion: ConfusionMatrix) -> list[ClassScores]:
     """Scores of each class from a confusion matrix."""
-    hits = confusion.matrix.diagonal().tolist()
-    predicted = confusion.matrix.sum(axis=0).tolist()
+    hits = confusion.n_right.tolist()
+    predicted = confusion.n_answered.tolist()
     return [
         ClassScores(
             recall=_ratio(hit, n),
