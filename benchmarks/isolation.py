@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,9 +37,10 @@ from workloads import (
     write_suite,
 )
 
+from harness.core.specs import RunOptions
 from harness.golden.source import open_golden
-from harness.pipeline.comparing import run_pass
-from harness.pipeline.opening import Opened, Opening, isolated, open_variant
+from harness.pipeline.crews import LocalCrew, whole_pass
+from harness.pipeline.opening import isolated
 from harness.suite import load_suite
 
 if TYPE_CHECKING:
@@ -109,16 +110,11 @@ def _pass(
     suite = isolated(load_suite(file), isolation)
     suite = replace(suite, variants=suite.variants[:n])
     source = open_golden(suite.golden)
-    cast: dict[str, Opened] = {}
-    openings = [Opening(spec) for spec in suite.variants]
-    for spec, opening in zip(suite.variants, openings, strict=True):
-        opened = open_variant(suite, spec, source, "fail", opening)
-        assert opened.predictor is not None, opened.reason
-        stack.enter_context(closing(opened.predictor))
-        cast[spec.name] = opened
+    crew = LocalCrew(suite, source, RunOptions(missing="fail"), {})
+    stack.callback(crew.close)
 
     def run() -> None:
-        state = run_pass(suite, source, cast)
+        state = whole_pass(suite, source, crew, {})
         for candidate in state.candidates.values():
             assert candidate.result() is not None
 

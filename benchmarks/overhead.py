@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 
 from workloads import (
@@ -36,8 +36,8 @@ from workloads import (
 from harness.core.specs import RunOptions
 from harness.golden.source import open_golden
 from harness.pipeline import evaluate
-from harness.pipeline.comparing import run_pass
-from harness.pipeline.opening import isolated, open_variant
+from harness.pipeline.crews import LocalCrew, whole_pass
+from harness.pipeline.opening import isolated
 from harness.report.html import render_html
 from harness.suite import load_suite
 
@@ -104,14 +104,8 @@ def _bare(case: Case) -> None:
 def _pass(file: Path) -> None:
     suite = isolated(load_suite(file), "none")
     source = open_golden(suite.golden)
-    with ExitStack() as stack:
-        cast = {}
-        for spec in suite.variants:
-            opened = open_variant(suite, spec, source, "fail")
-            assert opened.predictor is not None, opened.reason
-            stack.callback(opened.predictor.close)
-            cast[spec.name] = opened
-        state = run_pass(suite, source, cast)
+    with closing(LocalCrew(suite, source, RunOptions(missing="fail"), {})) as crew:
+        state = whole_pass(suite, source, crew, {})
         for candidate in state.candidates.values():
             assert candidate.result() is not None
 

@@ -24,7 +24,7 @@ from harness.gate import tolerances_for
 from harness.pipeline.evidence import EVIDENCE_SAMPLES, Evidence
 from harness.pipeline.looks import Looks
 from harness.pipeline.suspicions import suspicions_of
-from harness.run import Failure, Lane, parts, stream, window_rows
+from harness.run import Failure, Lane, stream, window_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from harness.core.protocols import Array, GoldenSource, IntArray
     from harness.core.specs import Suite, VariantSpec
     from harness.pipeline.graphs import GraphView
-    from harness.pipeline.opening import Opened
     from harness.pipeline.suspicions import Suspicions
     from harness.run import Answering, RunFacts, Window
 
@@ -170,67 +169,6 @@ def fresh_pass(
         suspicions or suspicions_of(suite, source, everyone),
         calibrated=calibrated or {},
     )
-
-
-def run_pass(
-    suite: Suite,
-    source: GoldenSource,
-    cast: Mapping[str, Opened],
-    progress: Callable[[int, int], None] | None = None,
-    calibrated: Mapping[str, Calibrated] | None = None,
-) -> Pass:
-    """Run every variant over the golden data, once, and compare as it goes.
-
-    Args:
-        suite: What was asked.
-        source: The golden data.
-        cast: Opened variants by name; the reference must be among them and run.
-        progress: Told (samples done, samples in all) after each window.
-        calibrated: What a lock says of each candidate.
-
-    Raises:
-        HarnessError: The golden data or the reference fails.
-    """
-    facts = [opened.predictor.facts for opened in cast.values() if opened.predictor]
-    spans = parts(source.n_samples, window_rows(source, facts))
-    running = {n: o.predictor for n, o in cast.items() if o.predictor is not None}
-    runner = PartRunner(suite, source, running, calibrated or {})
-    tree = MergeTree()
-    for part in runner.run(spans, progress):
-        tree.add(part)
-    return tree.merged_into(runner.fresh())
-
-
-class MergeTree:
-    """Merges parts two by two, in their order: as a tree over all of them.
-
-    Sums stay as precise as those of a part, whoever merges a subtree gives the same
-    to the last bit, and few parts are held at a time.
-
-    Attributes:
-        roots: Of the subtrees so far, each larger than the next.
-    """
-
-    def __init__(self) -> None:
-        self.roots: list[Pass] = []
-
-    def add(self, part: Pass) -> None:
-        """Take in the part that comes next, or a whole subtree of such."""
-        while self.roots and self.roots[-1].doublings == part.doublings:
-            before = self.roots.pop()
-            before.merge(part)
-            before.doublings += 1
-            part = before
-        self.roots.append(part)
-
-    def merged_into(self, whole: Pass) -> Pass:
-        """All of it, behind what `whole` has seen."""
-        while len(self.roots) > 1:
-            last = self.roots.pop()
-            self.roots[-1].merge(last)
-        for root in self.roots:
-            whole.merge(root)
-        return whole
 
 
 class PartRunner:

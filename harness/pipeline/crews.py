@@ -15,8 +15,9 @@ from harness.engines import ENGINES, Settings
 from harness.golden.source import open_golden
 from harness.pipeline.cache import cache_of
 from harness.pipeline.casting import open_all
-from harness.pipeline.comparing import MergeTree, PartRunner, Pass, fresh_pass
+from harness.pipeline.comparing import PartRunner, Pass, fresh_pass
 from harness.pipeline.kept_crew import KeptCrew, nothing_left
+from harness.pipeline.merging import MergeTree
 from harness.run import parts, window_rows
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,7 @@ from harness.core.specs import RunOptions
 from harness.diagnose import BUDGET, Budget, outputs_agree
 from harness.golden.first import FirstSamples
 from harness.golden.source import open_golden
-from harness.pipeline.casting import open_all
-from harness.pipeline.comparing import run_pass
+from harness.pipeline.crews import LocalCrew, whole_pass
 from harness.pipeline.diagnosing import diagnose_candidate
 from harness.pipeline.evidence import EVIDENCE_SAMPLES
 from harness.pipeline.explaining import find_speaker, graph_is_read, ordered
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from harness.core.specs import Preprocess, Suite
     from harness.diagnose import Diagnosis
     from harness.pipeline.comparing import Candidate, Pass
-    from harness.pipeline.opening import Opened
+    from harness.pipeline.opening import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,9 @@ def diagnose_pair(
     suite = replace(suite, task="tensor")
     n_samples = min(options.n_samples, EVIDENCE_SAMPLES)
     source = FirstSamples(open_golden(suite.golden), n_samples)
-    with ExitStack() as stack:
-        cast = open_all(suite, source, RunOptions(missing="fail"), stack)
-        _require_candidate(cast["candidate"])
-        state = run_pass(suite, source, cast, progress)
+    with closing(LocalCrew(suite, source, RunOptions(missing="fail"), {})) as crew:
+        _require_candidate(crew.standings["candidate"])
+        state = whole_pass(suite, source, crew, {}, progress)
         enter(progress, "looking for causes")
         told = _diagnosed(suite, source, state, options)
     report = replace(
@@ -95,9 +93,9 @@ def diagnose_pair(
     return report, told.diagnosis.repaired
 
 
-def _require_candidate(opened: Opened) -> None:
-    if opened.predictor is None:
-        message, _, hint = (opened.reason or "").partition("\nHint: ")
+def _require_candidate(standing: Standing) -> None:
+    if standing.facts is None:
+        message, _, hint = (standing.reason or "").partition("\nHint: ")
         raise BackendError(
             message, hint=hint or "harness inspect tells what the file holds"
         )

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.core.results import EarlyAnswer, VariantResult
 from harness.gate import Look, Spending, is_decided, needed
-from harness.pipeline.comparing import MergeTree
 from harness.pipeline.crews import empty_pass, whole_pass
 from harness.pipeline.judging import verdict_on
+from harness.pipeline.merging import MergeTree
 from harness.run import Deck, whole_batches
 
 if TYPE_CHECKING:
