@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.backends.sessions import require_file
 from harness.core.containment import path_inside
-from harness.core.errors import ModelLoadError, UnsupportedFormatError
+from harness.core.errors import UnsupportedFormatError
+from harness.formats.beside import beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,21 +64,6 @@ def find_pair(path: Path, named: dict[str, str]) -> Pair:
         other = path_inside(path.parent, named[option], f"option {option}")
         require_file(other)
     else:
-        other = _beside(path, suffix, option)
+        instead = f'say options = {{ {option} = "<file>" }}, or '
+        other = beside(path, suffix, "the model's other file", instead)
     return Pair(kind, path, other) if option == "weights" else Pair(kind, other, path)
-
-
-def _beside(path: Path, suffix: str, option: str) -> Path:
-    same = path.with_suffix(suffix)
-    if same.is_file():
-        return same
-    found = sorted(path.parent.glob(f"*{suffix}"))
-    likely = [file for file in found if "deploy" in file.name] or found
-    if len(likely) == 1:
-        return likely[0]
-    names = ", ".join(file.name for file in found)
-    seen = f"it could be any of {names}" if names else f"no {suffix} lies beside it"
-    raise ModelLoadError(
-        f"{path}: the model's other file is not known: {seen}",
-        hint=f'say options = {{ {option} = "<file>" }}, or call it {same.name}',
-    )

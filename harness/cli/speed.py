@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.engines import ENGINES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-ENGINE_NAMES = ("local", "dask")
 
 
 def speed(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,7 +52,7 @@ def _seconds(budget: str) -> float:
 _OPTIONS = (
     click.option(
         "--engine",
-        type=click.Choice(ENGINE_NAMES),
+        type=click.Choice(tuple(ENGINES)),
         default="local",
         show_default=True,
         help="Who runs the parts of a suite: processes here, or a dask cluster.",

@@ -46,3 +46,23 @@ def project(pytester, scripted):
     write.path = pytester.path
     write.variant = scripted.variant_text
     return write
+
+
+@pytest.fixture
+def asked(scripted, monkeypatch):
+    """The options of each run, as it was asked for."""
+    seen = []
+    original = scripted.evaluate
+
+    def watched(suite, options, progress=None):
+        seen.append(options)
+        return original(suite, options, progress)
+
+    monkeypatch.setattr(scripted, "evaluate", watched)
+    return seen
+
+
+@pytest.fixture
+def passing(project):
+    """A suite of one candidate, which passes."""
+    project(project.variant("onnx", "converted", accuracy="passed"))

@@ -2,37 +2,29 @@
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("passing")
 
-@pytest.fixture
-def asked(project, scripted, monkeypatch):
+
+def kept(runs):
     """What each run was asked to keep, and where."""
-    project(project.variant("onnx", "converted", accuracy="passed"))
-    seen = []
-    original = scripted.evaluate
-
-    def watched(suite, options, progress=None):
-        seen.append((options.cache, options.cache_bytes))
-        return original(suite, options, progress)
-
-    monkeypatch.setattr(scripted, "evaluate", watched)
-    return seen
+    return [(run.cache, run.cache_bytes) for run in runs]
 
 
 def test_nothing_is_kept_unless_asked_for(asked, pytester):
     pytester.runpytest()
-    assert asked == [(None, None)]
+    assert kept(asked) == [(None, None)]
 
 
 def test_the_usual_folder_lies_in_the_root(asked, pytester, monkeypatch):
     monkeypatch.chdir(pytester.path / "golden")
     pytester.runpytest("--quality-cache", f"--rootdir={pytester.path}")
-    assert asked == [(pytester.path / ".quality-cache", None)]
+    assert kept(asked) == [(pytester.path / ".quality-cache", None)]
 
 
 def test_a_folder_is_named_from_where_the_user_stands(asked, pytester, monkeypatch):
     monkeypatch.chdir(pytester.path / "golden")
     pytester.runpytest("--quality-cache=here", f"--rootdir={pytester.path}")
-    assert asked == [(pytester.path / "golden" / "here", None)]
+    assert kept(asked) == [(pytester.path / "golden" / "here", None)]
 
 
 def test_the_ini_key_names_it_from_the_root_and_says_its_size(
@@ -43,13 +35,13 @@ def test_the_ini_key_names_it_from_the_root_and_says_its_size(
     monkeypatch.chdir(pytester.path / "golden")
     pytester.runpytest()
     pytester.runpytest("--quality-cache")
-    assert asked == [(pytester.path / "kept", 2 * 10**9)] * 2
+    assert kept(asked) == [(pytester.path / "kept", 2 * 10**9)] * 2
 
 
 def test_the_ini_key_can_be_turned_off(asked, pytester):
     pytester.makeini("[pytest]\nquality_cache = kept\n")
     pytester.runpytest("-o", "quality_cache=")
-    assert asked == [(None, None)]
+    assert kept(asked) == [(None, None)]
 
 
 def test_no_size_is_a_usage_error(pytester):

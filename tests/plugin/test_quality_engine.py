@@ -1,29 +1,21 @@
 import pytest
 
-
-@pytest.fixture
-def engines(project, scripted, monkeypatch):
-    """What the runs were asked for: (engine, cluster)."""
-    project(project.variant("onnx", "converted", accuracy="passed"))
-    seen = []
-    original = scripted.evaluate
-
-    def watched(suite, options, progress=None):
-        seen.append((options.engine, options.cluster))
-        return original(suite, options, progress)
-
-    monkeypatch.setattr(scripted, "evaluate", watched)
-    return seen
+pytestmark = pytest.mark.usefixtures("passing")
 
 
-def test_the_option_reaches_the_run(engines, pytester):
+def test_the_option_reaches_the_run(asked, pytester):
     pytester.runpytest()
     pytester.runpytest("--quality-engine=dask", "--quality-cluster=tcp://host:8786")
     pytester.makeini("[pytest]\nquality_engine = dask\n")
     pytester.runpytest()
     pytester.runpytest("--quality-engine=local")
     local, cluster = ("local", None), ("dask", "tcp://host:8786")
-    assert engines == [local, cluster, ("dask", None), local]
+    assert [(run.engine, run.cluster) for run in asked] == [
+        local,
+        cluster,
+        ("dask", None),
+        local,
+    ]
 
 
 def test_another_word_is_a_usage_error(pytester):

@@ -16,21 +16,14 @@ def test_by_default_it_is_skipped_with_the_command_that_installs_it(lacking, pyt
     result.stdout.fnmatch_lines([f"SKIPPED [[]1] golden/quality.toml:15: {reason}"])
 
 
-def test_the_option_reaches_the_run(lacking, pytester, scripted, monkeypatch):
-    seen = []
-    original = scripted.evaluate
-
-    def watched(suite, options, progress=None):
-        seen.append(options.missing)
-        return original(suite, options, progress)
-
-    monkeypatch.setattr(scripted, "evaluate", watched)
+@pytest.mark.usefixtures("lacking")
+def test_the_option_reaches_the_run(asked, pytester):
     pytester.runpytest()
     pytester.runpytest("--quality-missing=fail")
     pytester.makeini("[pytest]\nquality_missing = fail\n")
     pytester.runpytest()
     pytester.runpytest("--quality-missing=skip")
-    assert seen == ["skip", "fail", "fail", "skip"]
+    assert [run.missing for run in asked] == ["skip", "fail", "fail", "skip"]
 
 
 def test_another_word_is_a_usage_error(pytester):

@@ -1,22 +1,14 @@
 import pytest
 
 
-def test_the_option_reaches_the_run(project, pytester, scripted, monkeypatch):
-    project(project.variant("onnx", "converted", accuracy="passed"))
-    seen = []
-    original = scripted.evaluate
-
-    def watched(suite, options, progress=None):
-        seen.append(options.workers)
-        return original(suite, options, progress)
-
-    monkeypatch.setattr(scripted, "evaluate", watched)
+@pytest.mark.usefixtures("passing")
+def test_the_option_reaches_the_run(asked, pytester):
     pytester.runpytest()
     pytester.runpytest("--quality-workers=4")
     pytester.makeini("[pytest]\nquality_workers = 2\n")
     pytester.runpytest()
     pytester.runpytest("--quality-workers=1")
-    assert seen == [None, 4, 2, 1]
+    assert [run.workers for run in asked] == [None, 4, 2, 1]
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many", "1.5"])

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.core.protocols import WeightTensor
+from harness.formats.beside import beside
 from harness.formats.malformed import Malformed
 from harness.formats.wire import Message, mapped
 from harness.weights.readers import elements
-from harness.weights.readers.beside import beside
 from harness.weights.readers.caffe_blobs import VERSION_ONE, VERSION_TWO, Part, parts_of
 from harness.weights.readers.faults import loader, reading
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from harness.core.errors import ModelLoadError
 from harness.core.protocols import WeightTensor
+from harness.formats.beside import beside
 from harness.formats.darknet_cfg import sections
 from harness.formats.malformed import Malformed
 from harness.formats.prototext import read_text
 from harness.formats.wire import mapped
 from harness.weights.readers import elements
-from harness.weights.readers.beside import beside
 from harness.weights.readers.darknet_layers import Part, parts_of
 from harness.weights.readers.faults import loader, reading
 
