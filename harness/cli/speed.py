@@ -60,7 +60,8 @@ _OPTIONS = (
     click.option(
         "--workers",
         type=click.IntRange(min=1),
-        help="How many run parts beside each other; the report is the same.",
+        help="How many run parts beside each other; else as many as are measured to"
+        " help. The report is the same.",
     ),
     click.option(
         "--cluster",

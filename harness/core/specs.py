@@ -289,7 +289,8 @@ class RunOptions:
         today: The day that waivers are held against; None is today, UTC.
         baseline: An accepted release's report; no metric may fall behind it.
         engine: Who runs the parts of a suite; a name of `harness.engines`' table.
-        workers: How many workers; None leaves it to the engine.
+        workers: How many workers; None has as many join as are measured to end a
+            run here sooner, and leaves it to any other engine.
         cluster: Address of a cluster that is there already.
         cache: Folder in which what was found is kept for the next run; None keeps
             nothing.

@@ -6,7 +6,6 @@ from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from harness.diagnose.traces import places_of
 from harness.graphs.layers import SLOTS
@@ -36,6 +35,9 @@ def match_kernels(
     theirs: Sequence[Unit],
 ) -> list[tuple[Unit, Unit]]:
     """Pairs of layers, of those given, with the largest sum of likenesses."""
+    # Importing it takes longer than most diagnoses that do without.
+    from scipy.optimize import linear_sum_assignment
+
     mine = [(u, k) for u in ours if (k := _kernel(reference, u)) is not None]
     other = [(u, k) for u in theirs if (k := _kernel(candidate, u)) is not None]
     if not mine or not other:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from harness.diagnose.probes import PROBES
+from harness.diagnose.probes import probes
 from harness.diagnose.transplant import CAUSE as UNKNOWN
 from harness.diagnose.transplant import transplant
 
@@ -26,7 +26,7 @@ _CLEARLY = 2.0
 
 def suspects_of(case: Case, scope: Scope = "segment") -> list[Suspect]:
     """What all probes that apply suspect in a case."""
-    asked = (probe for probe in PROBES if _applies(probe, case, scope))
+    asked = (probe for probe in probes() if _applies(probe, case, scope))
     return [suspect for probe in asked for suspect in probe.run(case)]
 
 

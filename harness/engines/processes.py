@@ -7,6 +7,7 @@ that is missing waits in memory, and is bounded.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from harness.core.errors import MissingDependencyError, WorkerCrashed
+from harness.core.machine import cores, n_cores
 from harness.engines.process import Process
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def start(work: Work, settings: Settings) -> Iterator[Processes]:
             f"worker processes run on Linux and macOS, not on {os.name}",
             hint="run with one worker",
         )
-    crew = Processes(work, settings.workers or _cores_in_all())
+    crew = Processes(work, settings.workers or math.ceil(n_cores()))
     try:
         yield crew
     finally:
@@ -89,7 +91,7 @@ class Processes:
         total = spans[-1].stop if spans else 0
         self._waiting = deque(spans)
         self._answers = {}
-        done = 0
+        done = spans[0].start if spans else 0
         for span in spans:
             while span.start not in self._answers:
                 self._hand_out(span)
@@ -166,16 +168,7 @@ class Processes:
 
 def _shares(n_workers: int) -> list[tuple[int, ...]]:
     """The cores of each worker; none named where they must be shared."""
-    cores = _cores()
-    if n_workers > len(cores):
+    ours = cores()
+    if n_workers > len(ours):
         return [()] * n_workers
-    return [tuple(cores[place::n_workers]) for place in range(n_workers)]
-
-
-def _cores() -> list[int]:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return sorted(affinity(0)) if affinity else []
-
-
-def _cores_in_all() -> int:
-    return max(1, len(_cores()) or os.cpu_count() or 1)
+    return [tuple(ours[place::n_workers]) for place in range(n_workers)]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.core import machine
 from harness.core.provenance import cpu_flags
 from harness.core.registry import DISTRIBUTION
 
@@ -33,13 +34,18 @@ _PACKAGES = {
 _METADATA = (".dist-info", ".egg-info")
 
 
-def circumstances() -> dict[str, object]:
-    """What every number of a run may depend on."""
+def circumstances(*, cores: bool = True) -> dict[str, object]:
+    """What every number of a run may depend on.
+
+    Args:
+        cores: Whether on how many there are: not where threads are counted out.
+    """
     return {
         "harness": own_code(),
         "python": platform.python_version(),
         "numpy": version_of("numpy"),
-        "machine": [platform.system(), platform.machine(), cpu_flags(), _cores()],
+        "machine": [platform.system(), platform.machine(), cpu_flags()],
+        "cores": len(machine.cores()) or os.cpu_count() if cores else None,
         "variables": {
             name: value
             for name, value in sorted(os.environ.items())
@@ -86,9 +92,3 @@ def installed() -> tuple[str, ...]:
             continue  # no folder: an archive, or not there
         found.update(name for name in names if name.endswith(_METADATA))
     return tuple(sorted(found))
-
-
-def _cores() -> int | None:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()

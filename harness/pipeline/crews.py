@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from time import monotonic
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.cache import freeze, thaw
 from harness.engines import ENGINES, Settings
@@ -16,6 +19,7 @@ from harness.golden.source import open_golden
 from harness.pipeline.cache import cache_of
 from harness.pipeline.casting import open_all
 from harness.pipeline.comparing import PartRunner, Pass, fresh_pass
+from harness.pipeline.growing import GrowingCrew, may_grow
 from harness.pipeline.kept_crew import KeptCrew, nothing_left
 from harness.pipeline.merging import MergeTree
 from harness.run import parts, window_rows
@@ -39,10 +43,16 @@ class Crew(Protocol):
 
     Attributes:
         standings: How each variant stands with them.
+        told: What a report's provenance says of them.
     """
 
     @property
     def standings(self) -> Mapping[str, Standing]:
+        """See the attributes."""
+        ...
+
+    @property
+    def told(self) -> Mapping[str, Any]:
         """See the attributes."""
         ...
 
@@ -118,22 +128,47 @@ def crew_for(
     Raises:
         HarnessError: The reference cannot be run, or workers cannot be started.
     """
-    asked = suite, source, options, calibrated
-    alone = options.engine == "local" and options.workers in (None, 1)
-    if alone or (cache is not None and nothing_left(*asked, cache)):
-        with closing(local_crew(*asked, cache)) as crew:
+    asked = suite, source, options, calibrated, cache
+    measured = options.engine == "local" and options.workers is None
+    alone = measured or (options.engine == "local" and options.workers == 1)
+    if not alone and (cache is None or not nothing_left(*asked[:-1], cache)):
+        with _workers(*asked) as crew:
             yield crew
         return
-    engine = ENGINES.get(options.engine)
-    # What is accepted is judged here, and may be large.
+    began = monotonic()
+    with closing(local_crew(*asked)) as crew:
+        if not (measured and may_grow(suite, crew.standings)):
+            yield crew
+            return
+        opening = monotonic() - began
+        with closing(GrowingCrew(crew, partial(_workers, *asked), opening)) as growing:
+            yield growing
+
+
+@contextmanager
+def _workers(
+    suite: Suite,
+    source: GoldenSource,
+    options: RunOptions,
+    calibrated: Mapping[str, Calibrated],
+    cache: Cache | None,
+    n_workers: int | None = None,
+) -> Iterator[WorkersCrew]:
+    """Workers as the options say, or so many.
+
+    Raises:
+        HarnessError: They cannot be started, or cannot open the suite.
+    """
+    n_workers = n_workers or options.workers
     folder = None if cache is None else options.cache
+    # What is accepted is judged here, and may be large.
     plain = replace(options, baseline=None, engine="local", workers=1, cache=folder)
     work = SuiteWork(suite, plain, source.vouch(), calibrated)
     # A run with a budget asks for a few spans at a time, here and there.
     merges = options.budget_seconds is None
-    settings = Settings(options.workers, options.cluster, merges)
-    with engine(work, settings) as workers:
-        yield WorkersCrew(workers)
+    settings = Settings(n_workers, options.cluster, merges)
+    with ENGINES.get(options.engine)(work, settings) as workers:
+        yield WorkersCrew(workers, options.engine, n_workers)
 
 
 def local_crew(
@@ -167,6 +202,8 @@ class LocalCrew:
         BackendError: The reference cannot be run.
         SuiteError: The suite declares what a model or a backend does not know.
     """
+
+    told: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -258,9 +295,16 @@ class WorkersCrew:
 
     Args:
         workers: Run the parts.
+        engine: Whose they are.
+        n_workers: How many were asked for; None left it to the engine.
+
+    Attributes:
+        told: That they ran the parts.
     """
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, engine: str, n_workers: int | None) -> None:
+        asked = {} if n_workers is None else {"workers": n_workers}
+        self.told: dict[str, Any] = {"engine": engine, **asked}
         self.standings: dict[str, Standing] = thaw(workers.introduce(), dict)
         self._workers = workers
 

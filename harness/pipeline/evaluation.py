@@ -29,7 +29,7 @@ from harness.pipeline.crews import crew_for
 from harness.pipeline.early import Patience, go_through
 from harness.pipeline.early_words import early_notices, spared
 from harness.pipeline.graphs import graph_is_seen
-from harness.pipeline.kept_crew import KeptCrew, identities
+from harness.pipeline.kept_crew import identities
 from harness.pipeline.looks import Looks
 from harness.pipeline.opening import digest_of_model, isolated
 from harness.pipeline.recordings import aged
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from harness.core.specs import VariantSpec
     from harness.pipeline.cache import Cache
     from harness.pipeline.comparing import Pass
-    from harness.pipeline.crews import Crew
     from harness.pipeline.early import Gone
 
 _LABEL_CHECKS = frozenset({"top1_agreement", "accuracy", "per_class_recall"})
@@ -116,7 +115,7 @@ def evaluate(
         ),
         waivers=uses,
         samples=_shown(state, studied),
-        provenance=_provenance(suite, started, cache) | _told_of(crew),
+        provenance={**_provenance(suite, started, cache), **crew.told},
         early=gone.early,
     )
 
@@ -150,14 +149,6 @@ def _of_data(
     yield from source.notices
     yield from state.suspicions.notices(suite, source)
     yield from too_small(variants)
-
-
-def _told_of(crew: Crew) -> dict[str, Any]:
-    """What was not computed in this run."""
-    if not isinstance(crew, KeptCrew):
-        return {}
-    names = [n for n, s in crew.standings.items() if s.facts and n not in crew.ran]
-    return {"cache": f"answers of {', '.join(names)}"} if names else {}
 
 
 def _provenance(suite: Suite, started: datetime, cache: Cache | None) -> dict[str, Any]:

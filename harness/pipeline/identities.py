@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from harness.core.protocols import GoldenSource
     from harness.core.specs import Suite, VariantSpec
 
+# Backends that hold their runtime to one thread, or to as many as are asked for.
+_HELD = frozenset(
+    {"keras", "litert", "onnxruntime", "opencv", "openvino", "tensorflow", "torch"}
+)
+
 
 def identity_of(suite: Suite, spec: VariantSpec, source: GoldenSource) -> str | None:
     """A digest of all that a variant's answers depend on, data aside.
@@ -43,7 +48,14 @@ def identity_of(suite: Suite, spec: VariantSpec, source: GoldenSource) -> str | 
         *(spec.isolation, preprocess_of(suite, spec)),
     )
     fed = [(one.name, one.dtype, one.shape and one.shape[1:]) for one in source.inputs]
-    return digest_of(plain([model, beside, parts, settings, fed, circumstances()]))
+    around = circumstances(cores=backend not in _HELD or _is_loose(spec))
+    return digest_of(plain([model, beside, parts, settings, fed, around]))
+
+
+def _is_loose(spec: VariantSpec) -> bool:
+    """Whether a runtime may choose its threads: they decide how sums are cut."""
+    counts = [value for name, value in spec.options.items() if "threads" in name]
+    return "config" in spec.options or not all(counts)
 
 
 def _runtime(

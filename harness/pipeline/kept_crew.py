@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cache import key_of
 from harness.core.remembered import remembering
@@ -73,9 +73,10 @@ class KeptCrew:
         )
 
     @property
-    def ran(self) -> tuple[str, ...]:
-        """Variants whose model was asked for answers."""
-        return tuple(name for name, one in self._running.items() if one.ran)
+    def told(self) -> dict[str, Any]:
+        """Whose answers were all known."""
+        known = [name for name, one in self._running.items() if not one.ran]
+        return {"cache": f"answers of {', '.join(known)}"} if known else {}
 
     def run(
         self, spans: Sequence[slice], progress: Callable[[int, int], None] | None = None

@@ -37,7 +37,7 @@ class Settings:
             for none.
         reason: Why, where recordings change.
         engine: Who runs the parts of a suite.
-        workers: How many; None leaves it to the engine.
+        workers: How many; None as of `RunOptions`.
         cluster: Address of a cluster that is there already.
         cache: Where what is found is kept for the next run; None keeps nothing.
         cache_bytes: Most bytes that it may hold; None takes the usual.
@@ -113,7 +113,7 @@ def _add_speed(group: pytest.OptionGroup) -> None:
         "--quality-workers",
         metavar="N",
         help="how many run parts beside each other; the report is the same"
-        " (default: the ini key quality_workers, else as the engine sees fit)",
+        " (default: the ini key quality_workers, else as many as are measured to help)",
     )
     group.addoption(
         "--quality-cluster",

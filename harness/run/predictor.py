@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from harness.core.machine import cores, n_cores
 from harness.core.protocols import WindowSession
 from harness.run.batches import answer_window
 from harness.run.windows import RunFacts
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from harness.core.protocols import Array, Arrays, Session
 
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+_CORES = math.ceil(n_cores()) if cores() else 1
 # More windows under way than cores would only count each other's time as theirs.
 _core = BoundedSemaphore(_CORES)
 

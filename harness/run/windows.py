@@ -22,7 +22,7 @@ _WINDOW_ROWS = 4096
 _MOST_BYTES = 1 << 30
 # Parts enough to keep many processes busy to the end, and so large that merging them
 # costs little beside answering.
-_PARTS = 12
+_PARTS = 32
 _MOST_WINDOWS = 8
 
 

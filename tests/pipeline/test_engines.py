@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
@@ -10,9 +11,13 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
+from harness.core.errors import BackendError
 from harness.core.specs import RunOptions
-from harness.pipeline import evaluate
+from harness.pipeline import crews, evaluate, growing
+from harness.pipeline.opening import Standing
 from harness.report.json_ import render_json
+from harness.run import RunFacts
+from harness.suite import load_suite
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "digits"
 SUITE = """
@@ -55,14 +60,22 @@ def alone(many):
     return found(many)
 
 
-def found(suite, **options):
-    """The report, without what may differ."""
+def ran(suite, progress=None, **options):
+    """The whole report."""
     options = RunOptions(diagnose=False, isolation="none", **options)
-    report = json.loads(render_json(evaluate(suite, options)))
-    del report["provenance"]
-    for variant in report["variants"]:
-        del variant["seconds_per_sample"]
-    return report
+    return json.loads(render_json(evaluate(suite, options, progress)))
+
+
+def plain(report):
+    """A report without what may differ."""
+    variants = [
+        dict(variant, seconds_per_sample=None) for variant in report["variants"]
+    ]
+    return dict(report, provenance=None, variants=variants)
+
+
+def found(suite, **options):
+    return plain(ran(suite, **options))
 
 
 @pytest.mark.parametrize("engine", ["local", "dask"])
@@ -95,3 +108,79 @@ def _workers():
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
     return [int(pid) for pid, line in lines.items() if b"engines.worker" in line]
+
+
+@pytest.fixture
+def hired(monkeypatch):
+    """Two workers join after the second part; tells what was measured until then."""
+    seen = []
+
+    def two(load, left):
+        seen.append(left)
+        return 2 if len(seen) == 2 else 1
+
+    monkeypatch.setattr(growing, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(growing, "workers_worth", two)
+    return seen
+
+
+def test_workers_that_join_on_the_way_change_nothing(many, alone, hired):
+    told = []
+    report = ran(many, lambda *done: told.append(done))
+    assert plain(report) == alone
+    assert report["provenance"]["workers"] == 2
+    assert [left.spans for left in hired] == [7, 5]
+    assert all(left.seconds > 0 and left.opening > 0 for left in hired)
+    assert told == sorted(told)
+    assert told[-1] == (30_000, 30_000)
+
+
+def test_they_join_in_a_run_with_a_budget(many, hired):
+    early = found(many, budget_seconds=600)
+    assert len(hired) == 2
+    assert early == found(many, budget_seconds=600, workers=1)
+
+
+def test_what_they_keep_is_found_by_who_runs_alone(many, alone, hired, tmp_path):
+    assert found(many, cache=tmp_path) == alone
+    # Other options: the report as a whole is not known.
+    again = ran(many, cache=tmp_path, workers=1, missing="fail")
+    assert plain(again) == alone
+    assert again["provenance"]["cache"] == "answers of onnx, int8"
+
+
+def test_where_they_cannot_start_we_go_on_alone(many, alone, hired, monkeypatch):
+    @contextmanager
+    def refused(work, settings):
+        raise BackendError("no room", hint="none")
+        yield
+
+    monkeypatch.setattr(crews, "ENGINES", {"local": refused})
+    report = ran(many)
+    assert plain(report) == alone
+    assert "workers" not in report["provenance"]
+
+
+def test_as_many_as_asked_for_are_there_from_the_start(many, alone, hired):
+    assert found(many, workers=1) == alone
+    assert not hired
+
+
+@pytest.mark.parametrize(
+    ("runtime", "grows"),
+    [
+        ({"providers": "CPUExecutionProvider"}, True),
+        ({"device": "CPU"}, True),
+        ({}, True),
+        ({"providers": "CUDAExecutionProvider, CPUExecutionProvider"}, False),
+        ({"device": "GPU"}, False),
+    ],
+)
+def test_who_asks_another_device_stays_alone(many, runtime, grows):
+    suite = load_suite(many / "quality.toml")
+    facts = RunFacts((), runtime, 1, None, fed=True)
+    standings = {
+        "onnx": Standing("onnx", "onnxruntime", "ran", facts=facts),
+        "int8": Standing("int8", "litert", "skipped", "is not installed"),
+    }
+    assert growing.may_grow(suite, standings) == grows
