@@ -26,10 +26,10 @@ from harness.diagnose.rewrites import (
 )
 from harness.diagnose.run_causes import FUSION
 from harness.diagnose.steadiness import (
-    CODES,
     LEVEL,
     PLAIN,
     measured_floor,
+    multiplies_codes,
     plain_floor,
     precision_of,
     read_graph,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from harness.core.findings import Proof, Severity
     from harness.core.protocols import Arrays, OptimizedGraph, RunFile
     from harness.diagnose.rewrites import Rewrites
-    from harness.diagnose.steadiness import Precision
 
 DISABLED = "disabled_optimizers"
 LEVELS = ("basic", "extended", "layout", "all")
@@ -105,7 +104,8 @@ def find_fusion(question: FusionQuestion) -> Fusion | None:
         ModelLoadError: The model file cannot be read.
         BackendError: The file does not run without optimization.
     """
-    precision = precision_of(read_graph(question.model))
+    model = read_graph(question.model)
+    precision = precision_of(model)
     plain = question.run(PLAIN)
     apart = distance(plain, question.candidate_outputs).max_abs_error
     if apart <= plain_floor(plain, precision, question.atol):
@@ -113,7 +113,7 @@ def find_fusion(question: FusionQuestion) -> Fusion | None:
     floor = measured_floor(question.run, plain, precision, question.atol)
     if apart <= floor:
         return None
-    return _Hunt(question, plain, floor, precision).answer()
+    return _Hunt(question, plain, floor, codes=multiplies_codes(model)).answer()
 
 
 class _Hunt:
@@ -124,12 +124,13 @@ class _Hunt:
         question: FusionQuestion,
         plain: Arrays,
         floor: float,
-        precision: Precision,
+        *,
+        codes: bool,
     ) -> None:
         self._question = question
         self._plain = plain
         self._floor = floor
-        self._precision = precision
+        self._codes = codes
         self._deployed = _as_list(question.options.get(DISABLED))
 
     def answer(self) -> Fusion:
@@ -200,7 +201,7 @@ class _Hunt:
         beside = self._beside_reference(options, outputs)
         if beside is not None and beside.error_removed >= PROVEN:
             return "error"
-        return "warning" if self._precision is CODES else "error"
+        return "warning" if self._codes else "error"
 
     def _proof(self, options: Mapping[str, object], outputs: Arrays) -> Proof:
         """Against the reference; where other faults hide it there, against the file."""

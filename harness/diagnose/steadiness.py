@@ -78,6 +78,18 @@ def precision_of(model: onnx.ModelProto) -> Precision:
     return SINGLE
 
 
+def multiplies_codes(model: onnx.ModelProto) -> bool:
+    """Whether a runtime may compute in integers: some values are kept as codes.
+
+    A product with weights that are codes is what it takes for integer kernels, which
+    round what they are fed to codes as well.
+    """
+    graphs = (model.graph, *model.functions)
+    ops = {node.op_type for graph in graphs for node in graph.node}
+    marks = (*_QUANTIZES, "DequantizeLinear", "MatMulNBits")
+    return any(mark in op for op in ops for mark in marks)
+
+
 def plain_floor(outputs: Arrays, precision: Precision, atol: float) -> float:
     """Largest difference that is rounding by the size of the outputs alone."""
     largest = 0.0

@@ -73,6 +73,7 @@ def backend_versions(entry: LazyEntry) -> dict[str, str | None]:
     return {name: version_of(name) for name in names}
 
 
+@cache
 def version_of(package: str) -> str | None:
     """Version of an installed package."""
     try:

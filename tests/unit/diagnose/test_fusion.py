@@ -105,6 +105,37 @@ def hunt(tmp_path):
     return hunted
 
 
+def weight_only():
+    """Weights as 8-bit codes, read back to float: the runtime multiplies in integers."""
+    weights = np.random.default_rng(1).integers(-127, 128, (144, 3), np.int8)
+    arrays = {"codes": weights, "scale": np.float32(0.01), "zero": np.int8(0)}
+    nodes = [
+        node("Flatten", ["image"], ["flat"], "flatten"),
+        node("DequantizeLinear", ["codes", "scale", "zero"], ["weights"], "read"),
+        node("MatMul", ["flat", "weights"], ["y"], "product"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "weights",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 1, 12, 12])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(np.asarray(a), n) for n, a in arrays.items()],
+    )
+    opset = helper.make_opsetid("", 21)
+    return helper.make_model(graph, opset_imports=[opset], ir_version=10)
+
+
+def test_integer_kernels_are_worth_a_word_and_no_error(hunt):
+    noise = np.random.default_rng(2).normal(0, 0.1, (len(IMAGES), 3))
+    found = hunt(weight_only(), lambda right: {"y": right["y"] + noise})
+    assert "QDQSelectorActionTransformer" in found.finding.explanation
+    assert found.finding.severity == "warning"
+
+
+def test_integer_kernels_that_are_all_of_the_error_are_one(hunt):
+    assert hunt(weight_only()).finding.severity == "error"
+
+
 def test_the_fault_is_named_placed_and_proven(hunt):
     found = hunt(stem(), canaries=("Pad folded into MaxPool", "Integer Div then Mul"))
     finding = found.finding
