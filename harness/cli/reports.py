@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.base import FAILED, PASSED, SUITE_PATH, leave, outputs, publish
+
+if TYPE_CHECKING:
+    from harness.core.findings import DriftReport
 
 
 class _Report(click.Group):
@@ -44,16 +48,31 @@ def report() -> None:
 def render(
     result: Path, frames: Path | None, frames_format: str, **files: Path | None
 ) -> None:
-    """Render a saved RESULT.json again; needs neither models nor data."""
-    from harness.report.json_ import read_report
+    """Render a saved RESULT.json again; needs neither models nor data.
 
-    saved = read_report(result)
+    What diagnose wrote is shown in the terminal.
+    """
+    from harness.core.findings import DriftReport
+    from harness.report.json_ import read_saved
+
+    saved = read_saved(result)
+    if isinstance(saved, DriftReport):
+        _show(saved, frames, *files.values())
+        return
     publish(saved, files, several=False)
     if frames is not None:
         from harness.report.frames import write_frames
 
         for file in write_frames(saved, frames, frames_format):
             click.echo(f"table: {file}")
+
+
+def _show(saved: DriftReport, *files: Path | None) -> None:
+    from harness.report.drift import render_drift
+
+    if any(files):
+        raise click.UsageError("a diagnosis is shown in the terminal alone")
+    click.echo(render_drift(saved), nl=False)
 
 
 @report.command()

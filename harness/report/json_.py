@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from harness.core.codec import from_json, to_json
 from harness.core.errors import ReportError
 from harness.core.files import write_text
+from harness.core.findings import DriftReport
 from harness.core.results import SCHEMA_VERSION, QualityReport
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from harness.core.results import VariantResult
 
+_Record = TypeVar("_Record")
 _AGAIN = "write the report again with harness run --json"
 
 
@@ -69,19 +71,39 @@ def read_report(path: Path) -> QualityReport:
         ReportError: The file is missing, is no JSON, was cut short, is of another
             schema version, or holds something else than a report.
     """
+    report = _read(path, QualityReport, _record(path))
+    _check_whole(path, report)
+    return report
+
+
+def read_saved(path: Path) -> QualityReport | DriftReport:
+    """A report, or what ``harness diagnose`` wrote with ``--json``.
+
+    Raises:
+        ReportError: As of `read_report`.
+    """
+    record = _record(path)
+    if "drifts" in record and "suite" not in record:
+        return _read(path, DriftReport, record)
+    return read_report(path)
+
+
+def _record(path: Path) -> dict[str, Any]:
     record = _parse(path)
     if not isinstance(record, dict):
         raise ReportError(
             f"{path} holds a JSON {type(record).__name__}, not a report", hint=_AGAIN
         )
+    return record
+
+
+def _read(path: Path, kind: type[_Record], record: dict[str, Any]) -> _Record:
     _check_version(path, record.get("schema_version"))
     try:
-        report = from_json(QualityReport, record)
+        return from_json(kind, record)
     except ReportError as error:
         message = f"{path}: {error.message}"
         raise ReportError(message, hint=error.hint) from error
-    _check_whole(path, report)
-    return report
 
 
 def _parse(path: Path) -> object:

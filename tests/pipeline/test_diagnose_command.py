@@ -94,6 +94,17 @@ def test_a_fault_of_the_runtime_is_a_card_and_exit_code_1(pair):
         assert part in words, part
 
 
+def test_what_it_wrote_is_shown_again(pair, small):
+    file = pair.folder / "drift.json"
+    said = pair("--json", file).stdout
+    again = small.invoke("report", file)
+    assert again.exit_code == 0
+    assert again.stdout == said
+    refused = small.invoke("report", file, "--html", pair.folder / "drift.html")
+    assert refused.exit_code == 2
+    assert "a diagnosis is shown in the terminal alone" in refused.stderr
+
+
 def test_the_json_holds_findings_of_the_report_s_shape(pair):
     file = pair.folder / "out" / "drift.json"
     pair("--json", file, "--samples", "10")
