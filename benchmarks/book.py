@@ -7,40 +7,38 @@ import time
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import (
-    cache,
-    early_answers,
-    kept,
-    killed,
-    large_outputs,
-    many_classes,
-    overhead,
-    peers,
-    scaling,
-)
+from benchmarks.kept import Measured, keep, kept_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchmarks.cache import Figures as Cached
+    from benchmarks.early_answers import Figures as Early
+    from benchmarks.killed import Figures as Killed
+    from benchmarks.many_classes import Figures as Classes
+    from benchmarks.overhead import Figures as Gates
+    from benchmarks.overhead import Row
+    from benchmarks.peers import Figures as Peers
     from benchmarks.progress import Say
+    from benchmarks.scaling import Figures as Scaling
 
 
 @dataclass(frozen=True)
 class Book:
     """The figures of every part, by the name of its module."""
 
-    overhead: overhead.Figures
-    large_outputs: large_outputs.Figures
-    peers: peers.Figures
-    scaling: scaling.Figures
-    many_classes: many_classes.Figures
-    cache: cache.Figures
-    killed: killed.Figures
-    early_answers: early_answers.Figures
-    measured: dict[str, kept.Measured]
+    overhead: Gates
+    large_outputs: Gates
+    peers: Peers
+    scaling: Scaling
+    many_classes: Classes
+    cache: Cached
+    killed: Killed
+    early_answers: Early
+    measured: dict[str, Measured]
 
     @property
-    def gates(self) -> tuple[overhead.Row, ...]:
+    def gates(self) -> tuple[Row, ...]:
         """All cases that are held to the bare loop."""
         return *self.overhead.rows, *self.large_outputs.rows
 
@@ -59,7 +57,7 @@ def read(folder: Path) -> Book:
     measured = {}
     for part in PARTS:
         kind = _module(part).Figures
-        measured[part], found[part] = kept.kept_in(folder, part, kind)
+        measured[part], found[part] = kept_in(folder, part, kind)
     return Book(**found, measured=measured)
 
 
@@ -74,7 +72,7 @@ def measure(part: str, folder: Path, say: Say, *, quick: bool) -> str:
     started = time.perf_counter()
     figures = module.measure(sizes, say)
     seconds = round(time.perf_counter() - started, 1)
-    kept.keep(folder, part, sizes, figures, seconds)
+    keep(folder, part, sizes, figures, seconds)
     told: str = module.tables(figures)
     return told
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,11 +36,22 @@ def fresh(work: Callable[..., Any], **arguments: object) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def own_peak_megabytes() -> float:
+    """The most memory that this process ever had."""
+    # Not getrusage: its figure survives exec, so a child starts with its parent's peak.
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
 def _module(work: Callable[..., Any]) -> str:
-    if work.__module__ != "__main__":
-        return work.__module__
-    name: str = sys.modules["__main__"].__spec__.name
-    return name
+    return module_name(sys.modules[work.__module__])
+
+
+def module_name(module: ModuleType) -> str:
+    """Its name in the package, also of the one that was started."""
+    assert module.__spec__ is not None
+    return module.__spec__.name
 
 
 def main() -> None:

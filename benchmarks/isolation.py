@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.fresh import fresh
+from benchmarks.fresh import fresh, own_peak_megabytes
 from benchmarks.workloads import (
     DIGITS,
     bare_loop,
@@ -31,7 +31,6 @@ from benchmarks.workloads import (
     digits,
     images,
     in_turn,
-    own_peak_kilobytes,
     ratio,
     write_suite,
 )
@@ -150,7 +149,7 @@ def peak_megabytes(isolation: Isolation, file: str) -> float:
     """Of this process, after a pass in it."""
     with ExitStack() as stack:
         _pass(Path(file), isolation, 2, stack)()
-        return own_peak_kilobytes() / 1024
+        return own_peak_megabytes()
 
 
 if __name__ == "__main__":

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.fresh import fresh
+from benchmarks.fresh import fresh, own_peak_megabytes
 from benchmarks.progress import alone
 from benchmarks.tables import count, short, table
-from benchmarks.workloads import own_peak_kilobytes
 from harness.comparison.decided import DecisionCounts
 from harness.gate.classes import judge_classes
 from harness.gate.criteria import default_gate
@@ -92,7 +91,7 @@ def counted(n_classes: int, n: int) -> tuple[int, float, float, float, float]:
     assert found is not None
     judge_classes(found.per_class, default_gate("quantized"))
     tested = time.perf_counter() - passed
-    peak = own_peak_kilobytes() / 1024
+    peak = own_peak_megabytes()
     return found.n_flipped, bare, passed - start, tested, peak
 
 

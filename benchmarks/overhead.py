@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.fresh import fresh
+from benchmarks.fresh import fresh, own_peak_megabytes
 from benchmarks.progress import alone
 from benchmarks.tables import count, held, short, table
 from benchmarks.workloads import (
@@ -31,7 +31,6 @@ from benchmarks.workloads import (
     classifier,
     digits,
     in_turn,
-    own_peak_kilobytes,
     ratio,
     write_suite,
 )
@@ -186,7 +185,7 @@ def _peak(place: Path, n: int, say: Say) -> Peak:
 def peak_megabytes(suite: str) -> float:
     """Of this process, after a gate in it."""
     _gate(Path(suite), RunOptions(isolation="none"))
-    return own_peak_kilobytes() / 1024
+    return own_peak_megabytes()
 
 
 def ratios(figures: Figures) -> str:

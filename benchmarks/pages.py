@@ -94,7 +94,8 @@ def _rendered(name: str, **told: Any) -> str:
         keep_trailing_newline=True,
         trim_blocks=True,
     )
-    return environment.get_template(name).render(told)
+    text: str = environment.get_template(name).render(told)
+    return text
 
 
 def _picture(name: str, told: str) -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.fresh import fresh
+from benchmarks.fresh import fresh, own_peak_megabytes
 from benchmarks.progress import alone
 from benchmarks.tables import count, short, table
 from benchmarks.workloads import (
@@ -32,7 +32,6 @@ from benchmarks.workloads import (
     bare_sessions,
     digits,
     images,
-    own_peak_kilobytes,
     write_suite,
 )
 
@@ -121,7 +120,7 @@ def timed(tool: str, suite: str) -> tuple[float, float]:
     work = dict(zip(TOOLS, makers, strict=True))[tool](Path(suite))
     started = time.perf_counter()
     work()
-    return time.perf_counter() - started, own_peak_kilobytes() / 1024
+    return time.perf_counter() - started, own_peak_megabytes()
 
 
 def _case(suite: Path) -> Case:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeAlias, TypeVar
 
+from benchmarks.fresh import module_name
+
 S = TypeVar("S")
 F = TypeVar("F")
 
@@ -39,6 +41,6 @@ def alone(
         name, kept = field.name.replace("_", "-"), field.default
         parser.add_argument(f"--{name}", type=int, default=kept, help=f"{kept}")
     asked = sizes(**vars(parser.parse_args()))
-    found = measure(asked, teller(module.__spec__.name.rpartition(".")[2]))
+    found = measure(asked, teller(module_name(module).rpartition(".")[2]))
     print(tell(found))
     return found

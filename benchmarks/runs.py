@@ -8,8 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.fresh import fresh
-from benchmarks.workloads import own_peak_kilobytes
+from benchmarks.fresh import fresh, own_peak_megabytes
 from harness.cache import freeze
 from harness.core.specs import RunOptions
 from harness.golden.source import open_golden
@@ -67,7 +66,7 @@ def _run(
     evaluated = time.perf_counter()
     page = len(render_html(report).encode())
     rendered = time.perf_counter()
-    peak = own_peak_kilobytes() / 1024
+    peak = own_peak_megabytes()
     return evaluated - started, peak, rendered - evaluated, page / 1e6
 
 

@@ -83,13 +83,6 @@ def bare_loop(case: Case, sessions: list[ort.InferenceSession]) -> None:
             session.run(None, {name: batch})
 
 
-def own_peak_kilobytes() -> int:
-    # Not getrusage: its figure survives exec, so a child starts with its parent's peak.
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1])
-
-
 def digits(n: int, batch: int) -> Case:
     """The golden digits, repeated to n samples."""
     shards = [np.load(file) for file in sorted((DIGITS / "data").glob("*.npz"))]

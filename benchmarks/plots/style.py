@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,8 +74,8 @@ class Chart:
 def drawn(chart: Chart, book: Book, theme: Theme) -> bytes:
     """The plot as SVG."""
     with rc_context(_settings(theme)):
-        figure = Figure(figsize=(_WIDTH, chart.height), layout="constrained")
-        figure.get_layout_engine().set(wspace=0.05)
+        layout = ConstrainedLayoutEngine(wspace=0.05)
+        figure = Figure(figsize=(_WIDTH, chart.height), layout=layout)
         panels = figure.subplots(1, chart.panels, squeeze=False)[0]
         chart.draw(list(panels), book, theme)
         buffer = io.BytesIO()
@@ -93,7 +94,7 @@ def _rounded(svg: bytes) -> bytes:
     return text.encode()
 
 
-def _settings(theme: Theme) -> dict[str, Any]:
+def _settings(theme: Theme) -> dict[Any, Any]:
     return {
         "svg.hashsalt": "benchmarks",
         "svg.fonttype": "none",

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 AGAIN = "python -m benchmarks --render"
 # Cheap ones; each of the others starts many processes.
-QUICK = ("overhead", "many_classes", "cache", "early_answers")
+QUICK = ("overhead", "large_outputs", "many_classes", "early_answers")
 
 
 @pytest.fixture(scope="module")
