@@ -63,15 +63,17 @@ class Sizes:
         many: Digits in the larger one.
         classified: Samples of the classifier.
         rounds: How often each case is timed.
+        long_rounds: How often those are whose loop takes long.
     """
 
     samples: int = 100_000
     many: int = 1_000_000
     classified: int = 10_000
     rounds: int = 5
+    long_rounds: int = 3
 
 
-QUICK = Sizes(2_000, 4_000, 100, 1)
+QUICK = Sizes(2_000, 4_000, 100, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -124,15 +126,15 @@ class Figures:
 
 
 def measure(sizes: Sizes, say: Say) -> Figures:
-    cases = (
-        partial(digits, sizes.many, 50),
-        partial(digits, sizes.samples, 50),
-        partial(digits, sizes.samples, 1),
-    )
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        made = [*cases, partial(classifier, place, sizes.classified, 50)]
-        rows = tuple(_row(place, make(), sizes.rounds, say) for make in made)
+        cases = (
+            (sizes.long_rounds, partial(digits, sizes.many, 50)),
+            (sizes.rounds, partial(digits, sizes.samples, 50)),
+            (sizes.rounds, partial(digits, sizes.samples, 1)),
+            (sizes.long_rounds, partial(classifier, place, sizes.classified, 50)),
+        )
+        rows = tuple(_row(place, make(), rounds, say) for rounds, make in cases)
         few, many = sizes.samples // 10, sizes.samples
         return Figures(rows, tuple(_peak(place, n, say) for n in (few, many)))
 

@@ -41,7 +41,8 @@ class Plan:
         data: TB of small and of large pictures.
         stream: GB/s of the large ones, for a day.
         recorded: GB of the reference's answers, as float32.
-        page: Measured MB of page and candidate.
+        memory: MB of a worker beside its models, by those measured.
+        page: MB of the page, by those measured.
     """
 
     variants: int
@@ -59,6 +60,7 @@ class Plan:
     data: tuple[float, float]
     stream: float
     recorded: float
+    memory: float
     page: float
 
 
@@ -74,7 +76,6 @@ def plan(book: Book) -> Plan:
     n_parts = len(parts(SAMPLES, _WINDOW))
     n_blocks = -(-n_parts // _BLOCK_PARTS)
     small, large = (SAMPLES * size / 1e12 for size in _IMAGE_BYTES)
-    least, most = figures.variants[0], figures.variants[-1]
     return Plan(
         variants=BLOCK_VARIANTS,
         a_variant=SAMPLES * _MODEL_SECONDS,
@@ -91,5 +92,12 @@ def plan(book: Book) -> Plan:
         data=(small, large),
         stream=large * 1e3 / _DAY,
         recorded=SAMPLES * _CLASSES * 4 / 1e9,
-        page=(most.page - least.page) / (most.n - least.n),
+        memory=_on([(run.n, run.peak) for run in figures.variants]),
+        page=_on([(run.n, run.page) for run in figures.variants]),
     )
+
+
+def _on(known: list[tuple[int, float]]) -> float:
+    """What grows with variants, drawn on to those of the plan."""
+    (least, low), *_, (most, high) = known
+    return high + (BLOCK_VARIANTS - most) * (high - low) / (most - least)

@@ -18,6 +18,7 @@ from benchmarks.plan import plan
 from benchmarks.plots import plots
 from benchmarks.plots.charts import CHARTS
 from benchmarks.plots.style import THEMES
+from benchmarks.runs import Run
 from benchmarks.scaling import Shared
 from benchmarks.tables import held, reached, short, table
 
@@ -106,7 +107,14 @@ def test_the_plan_follows_from_what_was_measured(book):
     few, many = book.scaling.samples[-2:]
     few, many = replace(few, seconds=1.0), replace(many, seconds=10.0)
     shared = tuple(Shared(*told) for told in (("local", 1, 60.0), ("dask", 2, 40.0)))
-    measured = replace(book.scaling, samples=(few, many), shared=shared, answer=5.0)
+    variants = (Run(2, 1.0, 100.0, 0.1, 1.0), Run(16, 1.0, 400.0, 0.1, 1.0))
+    measured = replace(
+        book.scaling,
+        samples=(few, many),
+        shared=shared,
+        variants=variants,
+        answer=5.0,
+    )
     found = plan(replace(book, scaling=measured))
     assert (few.n, many.n) == (10**6, 10**7)
     assert found.each == pytest.approx(1.0)  # 9 s for 9,000,000 samples
@@ -116,6 +124,7 @@ def test_the_plan_follows_from_what_was_measured(book):
     assert found.cores == round(20.019e6 / 86_400 / 0.75)
     assert (found.windows, found.parts, found.blocks) == (244_141, 30_518, 1_908)
     assert found.through == pytest.approx(1_908 * 5 / 1000)
+    assert (found.memory, found.page) == (400 + 4 * 300 / 14, 1.0)
 
 
 def test_aims_tell_what_is_missed(book):
