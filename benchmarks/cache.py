@@ -1,6 +1,6 @@
 """What a run costs of which something, or nothing, is kept from before.
 
-    python benchmarks/cache.py
+    python -m benchmarks.cache
 
 A suite of a reference and eight candidates, convolutional networks of the same size
 over the same samples. It is run by `harness run` without a cache, with an
@@ -11,50 +11,119 @@ Seconds are those of whole processes, by the clock and of all processors togethe
 
 from __future__ import annotations
 
-import argparse
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from workloads import SCALE, Case, bare_loop, bare_sessions, images
 
-Seconds: TypeAlias = tuple[float, float]
-"""By the clock, and of all processors together."""
+from benchmarks.progress import alone
+from benchmarks.tables import marked, short, table
+from benchmarks.workloads import SCALE, Case, bare_loop, bare_sessions, images
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from benchmarks.progress import Say
+
+    Seconds: TypeAlias = tuple[float, float]
+
+AIM_UNCHANGED = 2.0
+AIM_CHANGED = 1.1
+PYTHON = "an empty Python"
+WITHOUT = "without a cache"
+EMPTY = "with an empty one"
+NOTHING = "nothing changed"
+CANDIDATE = "one candidate changed"
+BARE = "the bare loop of that candidate"
+REFERENCE = "the reference changed"
 
 
-def main() -> None:
-    arguments = _arguments()
+@dataclass(frozen=True)
+class Sizes:
+    """How many samples, and how many candidates beside the reference."""
+
+    samples: int = 8_000
+    candidates: int = 8
+
+
+QUICK = Sizes(24, 2)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Seconds of a process and of all that it started.
+
+    Attributes:
+        what: What was run.
+        clock: By the clock.
+        processors: Of all processors together.
+    """
+
+    what: str
+    clock: float
+    processors: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Every run, in the order in which they were made."""
+
+    samples: int
+    candidates: int
+    rows: tuple[Row, ...]
+
+    @property
+    def unchanged(self) -> float:
+        """Seconds past the interpreter's start, by the clock, of an unchanged rerun."""
+        return self.row(NOTHING).clock - self.row(PYTHON).clock
+
+    @property
+    def changed(self) -> float:
+        """Processor seconds of a changed candidate, to those of its bare loop."""
+        return self.row(CANDIDATE).processors / self.row(BARE).processors
+
+    @property
+    def filling(self) -> float:
+        """Processor seconds that filling a cache costs, to those of a run without."""
+        return self.row(EMPTY).processors / self.row(WITHOUT).processors - 1
+
+    def row(self, what: str) -> Row:
+        """The run of that name."""
+        return next(row for row in self.rows if row.what == what)
+
+
+def measure(sizes: Sizes, say: Say) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        case = images(place, arguments.samples, 4)
-        suite = _suite(place, case, arguments.candidates)
-        cache = f"--cache={place / 'cache'}"
-        _print("an empty Python", _seconds("-c", "pass"))
-        _print("without a cache", _run(suite))
-        _print("with an empty one", _run(suite, cache))
-        _print("nothing changed", _run(suite, cache))
-        _change(place / "m1.onnx")
-        changed = _run(suite, cache)
-        bare = _bare(case, place / "m1.onnx")
-        _print("one candidate changed", changed)
-        _print("the bare loop of it", bare)
-        _change(place / "m0.onnx")
-        _print("the reference changed", _run(suite, cache))
-        _print("nothing changed", _run(suite, cache))
-        print(_harness("cache", "stats", str(place / "cache")))
+        case = images(place, sizes.samples, 4)
+        suite = _suite(place, case, sizes.candidates)
+        rows = tuple(_rows(place, case, suite, say))
+    return Figures(sizes.samples, sizes.candidates, rows)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--samples", type=int, default=4_000)
-    parser.add_argument("--candidates", type=int, default=8)
-    return parser.parse_args()
+def _rows(place: Path, case: Case, suite: Path, say: Say) -> Iterator[Row]:
+    cache = f"--cache={place / 'cache'}"
+    candidate, reference = place / "m1.onnx", place / "m0.onnx"
+    steps: tuple[tuple[str, Callable[[], Seconds]], ...] = (
+        (PYTHON, lambda: _seconds("-c", "pass")),
+        (WITHOUT, lambda: _run(suite)),
+        (EMPTY, lambda: _run(suite, cache)),
+        (NOTHING, lambda: _run(suite, cache)),
+        (CANDIDATE, lambda: _run(_changed(suite, candidate), cache)),
+        (BARE, lambda: _bare(case, candidate)),
+        (REFERENCE, lambda: _run(_changed(suite, reference), cache)),
+    )
+    for what, step in steps:
+        say(what)
+        yield Row(what, *step())
 
 
 def _suite(place: Path, case: Case, candidates: int) -> Path:
@@ -86,13 +155,14 @@ def _suite(place: Path, case: Case, candidates: int) -> Path:
     return file
 
 
-def _change(path: Path) -> None:
-    """Other bytes, the same numbers."""
+def _changed(suite: Path, path: Path) -> Path:
+    """The suite with other bytes of a model that make the same numbers."""
     model = onnx.load(path)
     model.doc_string += " changed"
     onnx.save(model, path)
     # What was changed just now is not yet remembered by its time.
     time.sleep(2.5)
+    return suite
 
 
 def _bare(case: Case, model: Path) -> Seconds:
@@ -118,14 +188,22 @@ def _worked() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _harness(*command: str) -> str:
-    asked = [sys.executable, "-m", "harness", *command]
-    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+def tables(figures: Figures) -> str:
+    """Every run; bold is what is beyond its aim."""
+    columns = "<run", "s by the clock", "processor s", "<aim"
+    return table(columns, (_cells(figures, row) for row in figures.rows))
 
 
-def _print(what: str, seconds: Seconds) -> None:
-    print(f"| {what} | {seconds[0]:.2f} | {seconds[1]:.2f} |", flush=True)
+def _cells(figures: Figures, row: Row) -> tuple[str, ...]:
+    clock, processors, aim = short(row.clock), short(row.processors), ""
+    if row.what == NOTHING:
+        aim = f"≤ {AIM_UNCHANGED:.0f} s past an empty Python"
+        clock = marked(clock, figures.unchanged <= AIM_UNCHANGED)
+    if row.what == CANDIDATE:
+        aim = f"≤ {AIM_CHANGED} x its bare loop"
+        processors = marked(processors, figures.changed <= AIM_CHANGED)
+    return row.what, clock, processors, aim
 
 
 if __name__ == "__main__":
-    main()
+    alone(Sizes, measure, tables)

@@ -1,22 +1,23 @@
 """What a time budget costs in errors and saves in samples, on simulated releases.
 
-    python benchmarks/early_answers.py
+    python -m benchmarks.early_answers
 
 Nothing is run but the plan of looks and the gate's own rules, on decisions that are
 drawn: each release is judged once on all of its samples, and once as a run with a
-budget without end does, which stops as soon as every check is decided. Printed as a
-table for docs/gate.md.
+budget without end does, which stops as soon as every check is decided. The table of
+docs/gate.md.
 """
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from gate_errors import rate, record
 
+from benchmarks.gate_errors import rate, record
+from benchmarks.progress import alone
+from benchmarks.tables import table
 from harness.core.results import Histogram, OutputComparison
 from harness.gate import Look, Spending, default_gate, is_decided, judge
 from harness.pipeline.early import marks
@@ -27,10 +28,21 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
+    from benchmarks.progress import Say
     from harness.core.results import VariantResult
 
 _LIMITS = default_gate("quantized")
 _STEP = 32
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many releases of each kind."""
+
+    suites: int = 200
+
+
+QUICK = Sizes(1)
 
 
 @dataclass(frozen=True)
@@ -62,23 +74,40 @@ class Release:
     won: np.ndarray
 
 
-def main() -> None:
-    arguments = _arguments()
+@dataclass(frozen=True)
+class Row:
+    """What became of releases of one kind.
+
+    Attributes:
+        world: Their kind.
+        failed: Judged on all samples.
+        early: Failed, judged as they came.
+        other: Another verdict than on all samples.
+        used: Share of the samples that was seen.
+    """
+
+    world: World
+    failed: int
+    early: int
+    other: int
+    used: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """So many releases of every kind."""
+
+    suites: int
+    rows: tuple[Row, ...]
+
+
+def measure(sizes: Sizes, say: Say) -> Figures:
     random = np.random.default_rng(20_302)
-    print(
-        "| true drop | classes | samples | order | failed by all | failed early |",
-        end="",
-    )
-    print(" another answer | samples used |")
-    print("|--:|--:|--:|---|--:|--:|--:|--:|")
+    rows = []
     for world in _worlds():
-        print(_row(random, world, arguments.suites))
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--suites", type=int, default=200, help="of each kind")
-    return parser.parse_args()
+        say(f"drop of {world.drop:.0%}, {world.classes} classes, {world.samples:,}")
+        rows.append(_row(random, world, sizes.suites))
+    return Figures(sizes.suites, tuple(rows))
 
 
 def _worlds() -> Iterator[World]:
@@ -88,7 +117,7 @@ def _worlds() -> Iterator[World]:
                 yield World(classes, samples, ordered, drop)
 
 
-def _row(random: Generator, world: World, suites: int) -> str:
+def _row(random: Generator, world: World, suites: int) -> Row:
     """Both ways to judge the same releases."""
     whole, early, other, used = 0, 0, 0, 0.0
     for index in range(suites):
@@ -99,13 +128,7 @@ def _row(random: Generator, world: World, suites: int) -> str:
         early += by_looks == "failed"
         other += by_all != by_looks
         used += share
-    name = f"{100 * world.drop:.0f} points in one class" if world.drop else "none"
-    order = "by class" if world.ordered else "mixed"
-    return (
-        f"| {name} | {world.classes} | {world.samples:,} | {order} |"
-        f" {rate(whole, suites)} | {rate(early, suites)} | {rate(other, suites)} |"
-        f" {used / suites:.0%} |"
-    )
+    return Row(world, whole, early, other, used / suites)
 
 
 def _drawn(random: Generator, world: World) -> Release:
@@ -167,5 +190,22 @@ def _verdict(judged: VariantResult) -> str:
     return str(judged.verdict)
 
 
+def tables(figures: Figures) -> str:
+    columns = (
+        *("true drop", "classes", "samples", "<order", "failed by all"),
+        *("failed early", "another answer", "samples used"),
+    )
+    return table(columns, (_cells(row, figures.suites) for row in figures.rows))
+
+
+def _cells(row: Row, suites: int) -> tuple[str, ...]:
+    world = row.world
+    drop = f"{100 * world.drop:.0f} points in one class" if world.drop else "none"
+    order = "by class" if world.ordered else "mixed"
+    rates = (rate(n, suites) for n in (row.failed, row.early, row.other))
+    about = drop, str(world.classes), f"{world.samples:,}", order
+    return *about, *rates, f"{row.used:.0%}"
+
+
 if __name__ == "__main__":
-    main()
+    alone(Sizes, measure, tables)

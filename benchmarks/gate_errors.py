@@ -1,6 +1,6 @@
 """How often the default gate errs, on simulated releases.
 
-    python benchmarks/gate_errors.py
+    python -m benchmarks.gate_errors
 
 Nothing is run but the gate's own rules, on decisions that are drawn: which samples the
 reference gets right, and which of them a candidate loses or wins. "No change" draws

@@ -1,6 +1,6 @@
 """What a process of its own costs a variant, over the bare onnxruntime loop.
 
-    python benchmarks/isolation.py
+    python -m benchmarks.isolation
 
 The same models answer the same samples in the same batches: in a bare loop, in a pass
 of the harness in its own process, and in a pass with a process a variant, in turn.
@@ -16,8 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -25,18 +23,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workloads import (
+from benchmarks.fresh import fresh, own_peak_megabytes
+from benchmarks.workloads import (
     DIGITS,
     bare_loop,
     bare_sessions,
     digits,
     images,
     in_turn,
-    own_peak_kilobytes,
     ratio,
     write_suite,
 )
-
 from harness.core.specs import RunOptions
 from harness.golden.source import open_golden
 from harness.pipeline.crews import LocalCrew, whole_pass
@@ -53,12 +50,6 @@ FORMS = ("digits.onnx", "digits.tflite", "frozen.pb", "savedmodel", "digits.kera
 
 def main() -> None:
     arguments = _arguments()
-    if arguments.only is not None:
-        isolation, file = arguments.only
-        with ExitStack() as stack:
-            _pass(Path(file), isolation, 2, stack)()
-            print(own_peak_kilobytes())
-        return
     print(f"{os.cpu_count()} cores\n")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -72,7 +63,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--large", type=int, default=1_000, help="large-output samples")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -145,15 +135,21 @@ def _print_memory(place: Path, samples: int) -> None:
     print("\n| samples | peak memory |\n|--:|--:|")
     for n in (samples // 10, samples):
         file = write_suite(digits(n, 50), place / str(n))
-        print(f"| {n:,} | {_fresh('process', file)[1] / 1024:.0f} MB |", flush=True)
+        print(f"| {n:,} | {_fresh('process', file)[1]:.0f} MB |", flush=True)
 
 
-def _fresh(isolation: Isolation, file: Path) -> tuple[float, int]:
-    """Seconds and peak memory, in KiB, of a new Python for one pass."""
-    command = [sys.executable, __file__, "--only", isolation, str(file)]
+def _fresh(isolation: Isolation, file: Path) -> tuple[float, float]:
+    """Seconds and peak memory, in MB, of a new Python for one pass."""
     started = time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return time.perf_counter() - started, int(done.stdout.split()[-1])
+    peak = fresh(peak_megabytes, isolation=isolation, file=str(file))
+    return time.perf_counter() - started, peak
+
+
+def peak_megabytes(isolation: Isolation, file: str) -> float:
+    """Of this process, after a pass in it."""
+    with ExitStack() as stack:
+        _pass(Path(file), isolation, 2, stack)()
+        return own_peak_megabytes()
 
 
 if __name__ == "__main__":

@@ -1,68 +1,106 @@
 """Kills runs at random moments, and sees that the next one finishes as if nothing was.
 
-    python benchmarks/killed.py --kills 50
+    python -m benchmarks.killed --kills 50
 
 Each run is killed with all that it has done in a cache of its own; whoever it started
-must end, the cache must be sound, and the run after it must come to the report of an
-undisturbed one, without what was computed before being computed again.
+must end (and the memory that they share, which has no name, with them), the cache must
+be sound, and the run after it must come to the report of an undisturbed one, without
+what was computed before being computed again.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from workloads import Case, digits, write_suite
-
+from benchmarks.progress import alone
+from benchmarks.tables import count, table
+from benchmarks.workloads import digits, write_suite
 from harness.cache import Store
+
+if TYPE_CHECKING:
+    from benchmarks.progress import Say
 
 PATIENCE = 10.0
 
 
-def main() -> None:
-    arguments = _arguments()
+@dataclass(frozen=True)
+class Sizes:
+    """How many kills, of runs over how many samples."""
+
+    kills: int = 50
+    samples: int = 60_000
+
+
+QUICK = Sizes(2, 2_000)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What came of runs that were killed.
+
+    Attributes:
+        kills: How many.
+        undisturbed: Seconds of a run that nobody kills.
+        same: Runs after a kill that came to the undisturbed report.
+        damaged: Entries of caches that were damaged.
+        processes: Processes that killed runs had started; all of them ended.
+    """
+
+    kills: int
+    undisturbed: float
+    same: int
+    damaged: int
+    processes: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing was lost."""
+        return self.same == self.kills and not self.damaged
+
+
+@dataclass(frozen=True)
+class _Kill:
+    processes: int
+    damaged: int
+    same: bool
+
+
+def measure(sizes: Sizes, say: Say) -> Figures:
     chance = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        case: Case = digits(arguments.samples, 50)
-        suite = write_suite(case, place)
+        suite = write_suite(digits(sizes.samples, 50), place)
         started = time.perf_counter()
         expected = _finished(suite, place / "undisturbed")
         took = time.perf_counter() - started
-        print(f"undisturbed: {took:.2f} s, {_count(place / 'undisturbed')} entries")
-        shared = set(Path("/dev/shm").glob("*"))
-        for index in range(arguments.kills):
-            cache = place / f"cache-{index}"
+        kills = []
+        for index in range(sizes.kills):
             moment = chance.uniform(0, took)
-            left = _killed(suite, cache, moment)
-            _wait_for_the_end_of(left)
-            kept = _count(cache)
-            damaged = Store(cache).verify()
-            same = _finished(suite, cache) == expected
-            print(
-                f"{index + 1:>3} killed after {moment:5.2f} s: {kept:>3} entries,"
-                f" {len(left)} processes, {len(damaged)} damaged,"
-                f" {'the same report' if same else 'ANOTHER REPORT'}",
-                flush=True,
-            )
-            assert same
-            assert not damaged
-            assert Store(cache).verify() == ()
-        print("left in /dev/shm:", sorted(set(Path("/dev/shm").glob("*")) - shared))
+            say(f"{index + 1} of {sizes.kills}, killed after {moment:.2f} s")
+            kills.append(_kill(suite, place / f"cache-{index}", moment, expected))
+        return Figures(
+            sizes.kills,
+            took,
+            sum(kill.same for kill in kills),
+            sum(kill.damaged for kill in kills),
+            sum(kill.processes for kill in kills),
+        )
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--samples", type=int, default=60_000)
-    return parser.parse_args()
+def _kill(suite: Path, cache: Path, moment: float, expected: Any) -> _Kill:
+    left = _killed(suite, cache, moment)
+    _wait_for_the_end_of(left)
+    damaged = len(Store(cache).verify())
+    same = _finished(suite, cache) == expected
+    return _Kill(len(left), damaged + len(Store(cache).verify()), same)
 
 
 def _start(suite: Path, cache: Path) -> subprocess.Popen[bytes]:
@@ -108,9 +146,14 @@ def _wait_for_the_end_of(pids: list[int]) -> None:
         time.sleep(0.02)
 
 
-def _count(cache: Path) -> int:
-    return sum(1 for _ in Store(cache).entries())
+def tables(figures: Figures) -> str:
+    columns = (
+        *("runs killed", "the same report after", "damaged entries"),
+        "their processes, all ended",
+    )
+    found = (figures.kills, figures.same, figures.damaged, figures.processes)
+    return table(columns, [tuple(map(count, found))])
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(not alone(Sizes, measure, tables).is_sound)

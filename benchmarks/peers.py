@@ -1,7 +1,7 @@
 """The same work by the harness, by Polygraphy, and by a script that anybody writes.
 
-    pip install polygraphy
-    python benchmarks/peers.py
+    pip install 'model-quality-harness[benchmarks]'
+    python -m benchmarks.peers
 
 Two ONNX models over the same samples in the same batches: read the data, run both,
 and tell how far the outputs are apart; the script and the harness also tell accuracy,
@@ -12,93 +12,115 @@ keeps all of them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from workloads import (
+
+from benchmarks.fresh import fresh, own_peak_megabytes
+from benchmarks.progress import alone
+from benchmarks.tables import count, short, table
+from benchmarks.workloads import (
     SCALE,
     Case,
     bare_loop,
     bare_sessions,
     digits,
     images,
-    own_peak_kilobytes,
     write_suite,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-_TOOLS = ("bare", "script", "harness", "polygraphy")
+    from benchmarks.progress import Say
+
+BARE = "bare loop"
+TOOLS = (BARE, "script", "harness", "Polygraphy")
 
 
-def main() -> None:
-    arguments = _arguments()
-    if arguments.tool is not None:
-        _one(arguments.tool, arguments.suite)
-        return
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        samples: Digits in batches of 50, and a fourth of them one by one.
+        large: Samples of large outputs.
+        rounds: How often each tool does each case.
+    """
+
+    samples: int = 40_000
+    large: int = 300
+    rounds: int = 3
+
+
+QUICK = Sizes(400, 8, 1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case by a tool: medians of seconds, and of MB at the peak of its process."""
+
+    case: str
+    samples: int
+    tool: str
+    seconds: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Every case by every tool, the bare loop first."""
+
+    rows: tuple[Row, ...]
+
+    def cases(self) -> dict[str, tuple[Row, ...]]:
+        """Rows by their case."""
+        names = dict.fromkeys(row.case for row in self.rows)
+        return {name: tuple(r for r in self.rows if r.case == name) for name in names}
+
+
+def measure(sizes: Sizes, say: Say) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         cases = (
-            digits(arguments.samples, 50),
-            digits(arguments.samples // 4, 1),
-            images(place, arguments.large, 4),
+            digits(sizes.samples, 50),
+            digits(sizes.samples // 4, 1),
+            images(place, sizes.large, 4),
         )
-        print("| case | samples | tool | s | to the bare loop | peak MB |")
-        print("|---|--:|---|--:|--:|--:|")
-        for index, case in enumerate(cases):
-            _compare(case, write_suite(case, place / str(index)), arguments.rounds)
+        return Figures(
+            tuple(
+                row for case in cases for row in _rows(place, case, sizes.rounds, say)
+            )
+        )
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--samples", type=int, default=100_000)
-    parser.add_argument("--large", type=int, default=1_000, help="large-output samples")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tool", choices=_TOOLS, help=argparse.SUPPRESS)
-    parser.add_argument("--suite", type=Path, help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def _compare(case: Case, suite: Path, rounds: int) -> None:
+def _rows(place: Path, case: Case, rounds: int, say: Say) -> Iterator[Row]:
+    suite = write_suite(case, place / case.name)
     about = {"models": [str(model) for model in case.models], "batch": case.batch}
     (suite.parent / "case.json").write_text(json.dumps(about))
-    found = {tool: [_figures(tool, suite) for _ in range(rounds)] for tool in _TOOLS}
-    bare = statistics.median(seconds for seconds, _ in found["bare"])
+    found: dict[str, list[tuple[float, float]]] = {tool: [] for tool in TOOLS}
+    for turn in range(rounds):
+        for tool in TOOLS:
+            say(f"{case.name}, {tool}, round {turn + 1} of {rounds}")
+            found[tool].append(fresh(timed, tool=tool, suite=str(suite)))
     for tool, figures in found.items():
-        seconds = statistics.median(seconds for seconds, _ in figures)
-        peak = statistics.median(peak for _, peak in figures)
-        told = f"{case.name} | {len(case.samples):,} | {tool} | {seconds:.2f}"
-        print(f"| {told} | {seconds / bare:.2f} | {peak:.0f} |", flush=True)
+        seconds, peak = map(statistics.median, zip(*figures, strict=True))
+        yield Row(case.name, len(case.samples), tool, seconds, peak)
 
 
-def _figures(tool: str, suite: Path) -> tuple[float, float]:
-    command = [sys.executable, __file__, "--tool", tool, "--suite", str(suite)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    seconds, peak = json.loads(done.stdout.splitlines()[-1])
-    return seconds, peak
-
-
-def _one(tool: str, suite: Path) -> None:
-    work = {
-        "bare": _bare,
-        "script": _script,
-        "harness": _harness,
-        "polygraphy": _polygraphy,
-    }[tool](suite)
+def timed(tool: str, suite: str) -> tuple[float, float]:
+    """Seconds of the work, and MB at the peak of this process."""
+    makers = (_bare, _script, _harness, _polygraphy)
+    work = dict(zip(TOOLS, makers, strict=True))[tool](Path(suite))
     started = time.perf_counter()
     work()
-    print(json.dumps((time.perf_counter() - started, own_peak_kilobytes() / 1024)))
+    return time.perf_counter() - started, own_peak_megabytes()
 
 
 def _case(suite: Path) -> Case:
@@ -181,5 +203,20 @@ def _polygraphy(suite: Path) -> Callable[[], None]:
     return work
 
 
+def tables(figures: Figures) -> str:
+    """Seconds and memory; the bare loop is what others are held to."""
+    columns = "<case", "samples", "<tool", "s", "to the bare loop", "peak MB"
+    return table(columns, _cells(figures))
+
+
+def _cells(figures: Figures) -> Iterator[tuple[str, ...]]:
+    for bare, *others in figures.cases().values():
+        about = bare.case, count(bare.samples)
+        for row in others:
+            ratio = short(row.seconds / bare.seconds)
+            yield *about, row.tool, short(row.seconds), ratio, f"{row.peak:.0f}"
+            about = "", ""
+
+
 if __name__ == "__main__":
-    main()
+    alone(Sizes, measure, tables)

@@ -1,187 +1,219 @@
 """How a run grows: with workers, samples, classes, variants; and its page.
 
-    python benchmarks/scaling.py
+    python -m benchmarks.scaling
 
 Each figure is of a fresh process; memory is its peak. Workers: the same suite on one
 core in one process, and on two cores by two workers, sessions of one thread. Samples,
 classes and variants are replays of made-up answers: what is left is the harness's own
-work.
+work. An answer is what a worker sends back for a block of parts.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from workloads import images, own_peak_kilobytes, write_suite
-
-from harness.core.provenance import digest_of
-from harness.core.specs import RunOptions
-from harness.golden.record import RecordingWriter
-from harness.golden.schema import Recording
-from harness.pipeline import evaluate
-from harness.report.html import render_html
+from benchmarks.progress import alone
+from benchmarks.recorded import replays
+from benchmarks.runs import Run, megabytes_of_a_block, run
+from benchmarks.tables import count, reached, short, table
+from benchmarks.workloads import images, write_suite
 
 if TYPE_CHECKING:
-    from harness.core.protocols import IntArray
+    from collections.abc import Iterator
 
-_BLOCK = 100_000
-_NUMBERS = 20_000_000
+    from benchmarks.progress import Say
+
+AIMS = {"local": 1.7, "dask": 1.6}
+FLAT_MB = 30
+BLOCK_VARIANTS = 20
+FLAT_FROM = 10_000
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes:
+        large: Samples of large outputs that workers share.
+        most: Samples at most, from 1,000 on.
+        classes: Classes at most, from 10 on.
+        classed: Samples of them.
+        variants: Variants at most, from 2 on.
+        varied: Samples of them.
+        block: Samples of a block of parts, of 20 variants.
+    """
+
+    large: int = 10_000
+    most: int = 10_000_000
+    classes: int = 10_000
+    classed: int = 20_000
+    variants: int = 16
+    varied: int = 50_000
+    block: int = 524_288
+
+
+QUICK = Sizes(24, 10_000, 100, 200, 4, 200, 5_000)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Seconds of a run whose parts are shared by workers, on as many cores."""
+
+    engine: str
+    workers: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Who runs the parts, in words."""
+        workers = f"{self.workers} workers" if self.workers > 1 else "one process"
+        return f"dask, {workers}" if self.engine == "dask" else workers
+
+    @property
+    def aim(self) -> float | None:
+        """How many times as fast it should be as one process."""
+        return AIMS[self.engine] if self.workers > 1 else None
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What a run took: seconds, megabytes at its peak, and those of its page."""
+    """What grows with what.
 
-    seconds: float
-    peak: float
-    render: float
-    page: float
+    Attributes:
+        large: Samples that workers shared.
+        shared: By whom; one process first.
+        samples: Runs of ever more samples, of 10 classes and two variants.
+        classed: Samples of the runs of classes.
+        classes: Runs of ever more classes, by two variants.
+        varied: Samples of the runs of variants.
+        variants: Runs of ever more variants, of 100 classes.
+        answer: MB that a worker sends back for a block of parts, of 20 variants.
+    """
+
+    large: int
+    shared: tuple[Shared, ...]
+    samples: tuple[Run, ...]
+    classed: int
+    classes: tuple[Run, ...]
+    varied: int
+    variants: tuple[Run, ...]
+    answer: float
+
+    def faster(self, one: Shared) -> float:
+        """How many times as fast as one process."""
+        return self.shared[0].seconds / one.seconds
+
+    @property
+    def swing(self) -> float:
+        """MB by which a peak parts most from that of 10,000 samples."""
+        peaks = [run.peak for run in self.samples if run.n >= FLAT_FROM]
+        return max(abs(peak - peaks[0]) for peak in peaks)
 
 
-def main() -> None:
-    arguments = _arguments()
-    if arguments.one is not None:
-        os.sched_setaffinity(0, arguments.cores)
-        _one(arguments.one, arguments.engine, arguments.workers)
-        return
+def measure(sizes: Sizes, say: Say) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        _workers(place, arguments.large)
-        _samples(place, arguments.most)
-        _classes(place)
-        _variants(place)
+        return Figures(
+            sizes.large,
+            _shared(place, sizes.large, say),
+            tuple(_samples(place, sizes.most, say)),
+            sizes.classed,
+            tuple(_classes(place, sizes, say)),
+            sizes.varied,
+            tuple(_variants(place, sizes, say)),
+            _answer(place, sizes.block, say),
+        )
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--large", type=int, default=2_000, help="large-output samples")
-    parser.add_argument("--most", type=int, default=10_000_000, help="samples at most")
-    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--engine", default="local", help=argparse.SUPPRESS)
-    parser.add_argument("--workers", type=int, default=1, help=argparse.SUPPRESS)
-    parser.add_argument("--cores", type=json.loads, help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def _one(suite: Path, engine: str, workers: int) -> None:
-    """Run a suite in this process, and print what it took."""
-    options = RunOptions(
-        isolation="none", diagnose=False, engine=engine, workers=workers
-    )
-    started = time.perf_counter()
-    report = evaluate(suite, options)
-    evaluated = time.perf_counter()
-    page = len(render_html(report).encode())
-    rendered = time.perf_counter()
-    peak = own_peak_kilobytes() / 1024
-    figures = evaluated - started, peak, rendered - evaluated, page / 1e6
-    print(json.dumps(figures))
-
-
-def _run(
-    suite: Path, engine: str = "local", workers: int = 1, cores: int = 0
-) -> Figures:
-    """Run a suite in a process of its own; 0 cores are all of them."""
-    mine = sorted(os.sched_getaffinity(0))
-    own = str(mine[: cores or len(mine)])
-    command = [sys.executable, __file__, "--one", str(suite), "--engine", engine]
-    command += ["--workers", str(workers), "--cores", own]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return Figures(*json.loads(done.stdout.splitlines()[-1]))
-
-
-def _workers(place: Path, n: int) -> None:
+def _shared(place: Path, n: int, say: Say) -> tuple[Shared, ...]:
     suite = write_suite(images(place, n, 4), place / "large")
-    alone = _run(suite, cores=1)
-    print("| who runs the parts | cores | s | faster |\n|---|--:|--:|--:|")
-    print(f"| one process | 1 | {alone.seconds:.2f} | |", flush=True)
-    for engine, shown in (("local", "2 workers"), ("dask", "dask, 2 workers")):
-        found = _run(suite, engine, 2)
-        faster = alone.seconds / found.seconds
-        print(f"| {shown} | 2 | {found.seconds:.2f} | {faster:.2f} |", flush=True)
+    found = []
+    for engine, workers in (("local", 1), ("local", 2), ("dask", 2)):
+        say(f"{n:,} large outputs, workers: {engine}, {workers}")
+        took = run(suite, n, engine=engine, workers=workers, cores=workers)
+        found.append(Shared(engine, workers, took.seconds))
+    return tuple(found)
 
 
-def _samples(place: Path, most: int) -> None:
-    print("\n| samples | s | µs a sample | peak MB |\n|--:|--:|--:|--:|")
+def _samples(place: Path, most: int, say: Say) -> Iterator[Run]:
     n = 1_000
     while n <= most:
-        found = _run(_replays(place / f"samples-{n}", n, 10, 2))
-        a_sample = 1e6 * found.seconds / n
-        print(f"| {n:,} | {found.seconds:.2f} | {a_sample:.1f} | {found.peak:.0f} |")
-        sys.stdout.flush()
+        say(f"{n:,} samples")
+        yield run(replays(place / f"samples-{n}", n, 10, 2), n)
         n *= 10
 
 
-def _classes(place: Path) -> None:
-    print("\n| classes | s | peak MB | page s | page MB |\n|--:|--:|--:|--:|--:|")
-    for n_classes in (10, 100, 1_000, 10_000):
-        found = _run(_replays(place / f"classes-{n_classes}", 20_000, n_classes, 2))
-        print(
-            f"| {n_classes:,} | {found.seconds:.2f} | {found.peak:.0f} |"
-            f" {found.render:.2f} | {found.page:.2f} |",
-            flush=True,
-        )
+def _classes(place: Path, sizes: Sizes, say: Say) -> Iterator[Run]:
+    n = 10
+    while n <= sizes.classes:
+        say(f"{n:,} classes")
+        yield run(replays(place / f"classes-{n}", sizes.classed, n, 2), n)
+        n *= 10
 
 
-def _variants(place: Path) -> None:
-    print("\n| variants | s | peak MB | page s | page MB |\n|--:|--:|--:|--:|--:|")
-    for n_variants in (2, 4, 8, 16):
-        suite = _replays(place / f"variants-{n_variants}", 50_000, 100, n_variants)
-        found = _run(suite)
-        print(
-            f"| {n_variants} | {found.seconds:.2f} | {found.peak:.0f} |"
-            f" {found.render:.2f} | {found.page:.2f} |",
-            flush=True,
-        )
+def _variants(place: Path, sizes: Sizes, say: Say) -> Iterator[Run]:
+    n = 2
+    while n <= sizes.variants:
+        say(f"{n} variants")
+        yield run(replays(place / f"variants-{n}", sizes.varied, 100, n), n)
+        n *= 2
 
 
-def _replays(place: Path, n: int, n_classes: int, n_variants: int) -> Path:
-    """A suite of recordings: made-up scores, a little other in each variant."""
-    place.mkdir()
-    labels = np.random.default_rng(0).integers(0, n_classes, n)
-    x = np.arange(n, dtype=np.float32)[:, None]
-    np.savez(place / "data.npz", x=x, label=labels)
-    kinds = ["original"] + ["converted"] * (n_variants - 1)
-    variants = [
-        f'[[variant]]\nname = "v{index}"\nkind = "{kind}"\n'
-        f'path = "recorded/v{index}"\nbackend = "replay"\n'
-        for index, kind in enumerate(kinds)
-    ]
-    file = place / "quality.toml"
-    file.write_text(
-        '[suite]\nname = "replays"\ntask = "classification"\nreference = "v0"\n'
-        '[golden]\ndata = "data.npz"\n' + "".join(variants)
-    )
-    for seed in range(n_variants):
-        _record(place / "recorded" / f"v{seed}", seed, labels, n_classes)
-    return file
+def _answer(place: Path, n: int, say: Say) -> float:
+    say(f"what a worker answers: {n:,} samples, {BLOCK_VARIANTS} variants")
+    return megabytes_of_a_block(replays(place / "block", n, 10, BLOCK_VARIANTS))
 
 
-def _record(folder: Path, seed: int, labels: IntArray, n_classes: int) -> None:
-    folder.mkdir(parents=True)
-    known = Recording(folder.name, digest_of(folder.name), "", "", 32)
-    block = max(1, min(_BLOCK, _NUMBERS // n_classes))
-    with RecordingWriter(folder, known) as writer:
-        for start in range(0, len(labels), block):
-            part = labels[start : start + block]
-            shape = len(part), n_classes
-            scores = np.random.default_rng(start).random(shape, np.float32) * 0.1
-            scores[np.arange(len(part)), part] += 0.09
-            noise = np.random.default_rng((seed, start)).random(shape, np.float32)
-            writer.append({"scores": scores + np.float32(1e-6 * seed) * noise})
+def by_workers(figures: Figures) -> str:
+    """One process and two workers; bold is what falls short of its aim."""
+    columns = "<who runs the parts", "cores", "s", "faster", "aim"
+    return table(columns, (_shared_cells(figures, one) for one in figures.shared))
+
+
+def _shared_cells(figures: Figures, one: Shared) -> tuple[str, ...]:
+    known = one.name, str(one.workers), short(one.seconds)
+    if one.aim is None:
+        return *known, "", ""
+    return *known, reached(figures.faster(one), one.aim), f"≥ {one.aim}"
+
+
+def by_samples(figures: Figures) -> str:
+    columns = "samples, 10 classes", "s", "µs a sample", "peak MB"
+    return table(columns, map(_sample_cells, figures.samples))
+
+
+def _sample_cells(run: Run) -> tuple[str, ...]:
+    each = short(1e6 * run.seconds / run.n)
+    return count(run.n), short(run.seconds), each, f"{run.peak:.0f}"
+
+
+def by_classes(figures: Figures) -> str:
+    return _with_pages(f"classes, {figures.classed:,} samples", figures.classes)
+
+
+def by_variants(figures: Figures) -> str:
+    told = f"variants, {figures.varied:,} samples, 100 classes"
+    return _with_pages(told, figures.variants)
+
+
+def _with_pages(what: str, runs: tuple[Run, ...]) -> str:
+    columns = what, "s", "peak MB", "page s", "page MB"
+    return table(columns, map(_run_cells, runs))
+
+
+def _run_cells(run: Run) -> tuple[str, ...]:
+    page = f"{run.render:.2f}", f"{run.page:.2f}"
+    return count(run.n), f"{run.seconds:.1f}", f"{run.peak:.0f}", *page
+
+
+def tables(figures: Figures) -> str:
+    shown = (by_workers, by_samples, by_classes, by_variants)
+    told = f"a worker's answer for a block: {figures.answer:.1f} MB"
+    return "\n\n".join([*(one(figures) for one in shown), told])
 
 
 if __name__ == "__main__":
-    main()
+    alone(Sizes, measure, tables)

@@ -1,6 +1,6 @@
 """Statistics of a large weight, beside plain numpy's and torch's, in one run.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/weights.py
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.weights
 
 One float32 tensor of 10,000 x 10,000, everything on one thread, in turn. "numpy" is
 min, max, mean, std and np.histogram; "torch" is aminmax, std_mean and histc; "harness"
