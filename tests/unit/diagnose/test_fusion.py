@@ -106,7 +106,7 @@ def hunt(tmp_path):
 
 
 def weight_only():
-    """Weights as 8-bit codes, read back to float: the runtime multiplies in integers."""
+    """Weights as 8-bit codes, read back to float; runtimes multiply in integers."""
     weights = np.random.default_rng(1).integers(-127, 128, (144, 3), np.int8)
     arrays = {"codes": weights, "scale": np.float32(0.01), "zero": np.int8(0)}
     nodes = [
