@@ -91,7 +91,6 @@ class _Writer:
         self._seen: dict[int, int] = {}
         # Ids are those of living objects alone.
         self._alive: list[object] = []
-        self._kinds = self._writers()
 
     def tree(self, value: object) -> object:
         """JSON of a value."""
@@ -99,26 +98,12 @@ class _Writer:
             return value
         if type(value) is float:
             return value if math.isfinite(value) else {"f": str(value)}
-        for kinds, write in self._kinds:
+        for kinds, name in _KINDS:
             if isinstance(value, kinds):
-                return write(value)
+                return getattr(self, f"_write_{name}")(value)
         if isinstance(value, _CODE):
             raise TypeError(f"{value!r} cannot be frozen")
         return self._once(value, self._object)
-
-    def _writers(self) -> tuple[tuple[Any, Callable[[Any], object]], ...]:
-        return (
-            (np.ndarray, lambda value: self._once(value, self._any_array)),
-            (np.generic, lambda value: {"n": self._array(np.asarray(value))["a"]}),
-            (dict, self._mapping),
-            (deque, lambda value: {"q": [*map(self.tree, value)], "m": value.maxlen}),
-            ((list, tuple), self._sequence),
-            ((set, frozenset), self._set),
-            (slice, lambda value: {"s": [value.start, value.stop, value.step]}),
-            (np.dtype, lambda value: {"y": value.str}),
-            (Path, lambda value: {"p": str(value)}),
-            (HarnessError, self._error),
-        )
 
     def _once(self, value: object, write: Callable[[Any], dict[str, Any]]) -> object:
         """Written once; what is held twice stays one thing."""
@@ -142,26 +127,46 @@ class _Writer:
         self.arrays.append(buffer.getvalue())
         return {"a": len(self.arrays[-1])}
 
-    def _sequence(self, value: list[object] | tuple[object, ...]) -> dict[str, Any]:
+    def _write_sequence(
+        self, value: list[object] | tuple[object, ...]
+    ) -> dict[str, Any]:
         if hasattr(value, "_fields"):
             return self._object(value)
         kind = "list" if isinstance(value, list) else "tuple"
         return {"l": [*map(self.tree, value)], "k": kind}
 
-    def _set(self, value: set[Any] | frozenset[Any]) -> dict[str, Any]:
+    def _write_set(self, value: set[Any] | frozenset[Any]) -> dict[str, Any]:
         # Their order differs from process to process.
         kind = "set" if isinstance(value, set) else "frozenset"
         return {"l": [*map(self.tree, sorted(value, key=repr))], "k": kind}
 
-    def _mapping(self, value: dict[object, object]) -> dict[str, Any]:
+    def _write_mapping(self, value: dict[object, object]) -> dict[str, Any]:
         pairs = [[self.tree(key), self.tree(one)] for key, one in value.items()]
         found: dict[str, Any] = {"d": pairs, "k": type(value).__name__}
         if isinstance(value, defaultdict):
             found["v"] = getattr(value.default_factory, "__name__", None)
         return found
 
-    def _error(self, error: HarnessError) -> dict[str, Any]:
+    def _write_error(self, error: HarnessError) -> dict[str, Any]:
         return {"e": [_name(type(error)), error.message, error.hint]}
+
+    def _write_array(self, value: Array) -> object:
+        return self._once(value, self._any_array)
+
+    def _write_scalar(self, value: np.generic) -> dict[str, Any]:
+        return {"n": self._array(np.asarray(value))["a"]}
+
+    def _write_deque(self, value: deque[object]) -> dict[str, Any]:
+        return {"q": [*map(self.tree, value)], "m": value.maxlen}
+
+    def _write_slice(self, value: slice) -> dict[str, Any]:
+        return {"s": [value.start, value.stop, value.step]}
+
+    def _write_dtype(self, value: np.dtype[Any]) -> dict[str, Any]:
+        return {"y": value.str}
+
+    def _write_path(self, value: Path) -> dict[str, Any]:
+        return {"p": str(value)}
 
     def _object(self, value: object) -> dict[str, Any]:
         fields = {name: self.tree(one) for name, one in attributes(value).items()}
@@ -284,6 +289,18 @@ def _npy(frozen: memoryview) -> Array:
     return flat.reshape(shape, order="F" if fortran else "C")
 
 
+_KINDS: tuple[tuple[Any, str], ...] = (
+    (np.ndarray, "array"),
+    (np.generic, "scalar"),
+    (dict, "mapping"),
+    (deque, "deque"),
+    ((list, tuple), "sequence"),
+    ((set, frozenset), "set"),
+    (slice, "slice"),
+    (np.dtype, "dtype"),
+    (Path, "path"),
+    (HarnessError, "error"),
+)
 _TAGS = {
     "f": "float",
     "&": "again",

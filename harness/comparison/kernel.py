@@ -10,6 +10,7 @@ in float64 over blocks: together a relative error of about 1e-7.
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,37 @@ def blocks(n: int) -> Iterator[slice]:
     return (slice(at, min(at + BLOCK, n)) for at in range(0, n, BLOCK))
 
 
+class _Room:
+    """What a block is measured in.
+
+    Args:
+        dtype: Of the block.
+    """
+
+    def __init__(self, dtype: np.dtype[np.floating]) -> None:
+        self.error: FloatArray = np.empty(BLOCK, dtype)
+        self.magnitude: FloatArray = np.empty(BLOCK, dtype)
+        self.excess: FloatArray = np.empty(BLOCK, dtype)
+        self.ones: FloatArray = np.ones(BLOCK, dtype)
+        self.mask = np.empty(BLOCK, np.bool_)
+
+
+class _Rooms(threading.local):
+    """A thread's rooms: it measures one block at a time, of whatever outputs."""
+
+    def __init__(self) -> None:
+        self._made: dict[np.dtype[np.floating], _Room] = {}
+
+    def of(self, dtype: np.dtype[np.floating]) -> _Room:
+        """The one for a dtype."""
+        if dtype not in self._made:
+            self._made[dtype] = _Room(dtype)
+        return self._made[dtype]
+
+
+_rooms = _Rooms()
+
+
 class ErrorKernel:
     """Adds blocks to `ErrorSums`, in the precision of the data.
 
@@ -44,18 +76,19 @@ class ErrorKernel:
 
     Attributes:
         magnitude: After `measure`, |e| in the first n places; 0 where a side is not
-            finite.
+            finite. Any kernel of the same thread may write over it.
     """
 
     def __init__(self, atol: float, rtol: float, dtype: np.dtype[np.floating]) -> None:
         self._atol, self._rtol, self._dtype = atol, rtol, dtype
-        self._error: FloatArray = np.empty(BLOCK, dtype)
-        self._excess: FloatArray = np.empty(BLOCK, dtype)
-        self._ones: FloatArray = np.ones(BLOCK, dtype)
-        self._mask = np.empty(BLOCK, np.bool_)
+        self._room = _rooms.of(dtype)
         self._dot = _dot_narrow if dtype == np.float32 else _dot_wide
         self._wide: ErrorKernel | None = None
-        self.magnitude: FloatArray = np.empty(BLOCK, dtype)
+
+    @property
+    def magnitude(self) -> FloatArray:
+        """See the attributes."""
+        return self._room.magnitude
 
     def measure(self, reference: Array, candidate: Array, sums: ErrorSums) -> float:
         """Add a block to `sums`.
@@ -68,6 +101,7 @@ class ErrorKernel:
         Returns:
             The largest |e| over finite pairs.
         """
+        self._room = _rooms.of(self._dtype)
         reference = reference.astype(self._dtype, copy=False)
         candidate = candidate.astype(self._dtype, copy=False)
         peak = self._subtract(reference, candidate)
@@ -80,7 +114,7 @@ class ErrorKernel:
         return self._measure_wide(reference, candidate, sums)
 
     def _subtract(self, reference: FloatArray, candidate: FloatArray) -> float:
-        error = self._error[: reference.size]
+        error = self._room.error[: reference.size]
         magnitude = self.magnitude[: reference.size]
         np.subtract(candidate, reference, out=error)
         np.abs(error, out=magnitude)
@@ -95,9 +129,9 @@ class ErrorKernel:
         rr = dot(reference, reference)
         if peak == 0:
             return [0.0, 0.0, rr, rr, rr, 0.0]
-        error = self._error[:n]
+        error = self._room.error[:n]
         ee, re = dot(error, error), dot(reference, error)
-        e1 = dot(self.magnitude[:n], self._ones[:n])
+        e1 = dot(self.magnitude[:n], self._room.ones[:n])
         if ee < _SMALL_ERROR * rr:
             return [e1, ee, rr, rr + 2 * re + ee, rr + re, re]
         rc, cc = dot(reference, candidate), dot(candidate, candidate)
@@ -108,7 +142,7 @@ class ErrorKernel:
     ) -> None:
         n = reference.size
         sums.add(products)
-        sums.decades.update(self.magnitude[:n], peak, self._mask[:n])
+        sums.decades.update(self.magnitude[:n], peak, self._room.mask[:n])
         sums.max_abs = max(sums.max_abs, peak)
         # |e| - rtol |r| is at most the peak: most blocks of a good candidate end here.
         if peak > min(self._atol, sums.required_atol):
@@ -119,14 +153,14 @@ class ErrorKernel:
         n = reference.size
         excess, most = self.magnitude[:n], peak
         if self._rtol:
-            excess = self._excess[:n]
+            excess = self._room.excess[:n]
             np.abs(reference, out=excess)
             excess *= -self._rtol
             excess += self.magnitude[:n]
             most = float(excess.max())
         sums.required_atol = max(sums.required_atol, most)
         if most > self._atol:
-            broken = np.greater(excess, self._atol, out=self._mask[:n])
+            broken = np.greater(excess, self._atol, out=self._room.mask[:n])
             sums.n_mismatched += int(np.count_nonzero(broken))
 
     def _measure_wide(

@@ -1,11 +1,13 @@
 """Arrays that lie in a file as they are: mapped, a block of rows at a time.
 
 A block's pages are shared with whoever else reads the file, and go with the block:
-memory holds what is in use, however large the file.
+memory holds what is in use, however large the file. Numbers that do not begin at a
+multiple of their size, as most in an archive, are read into memory instead.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -62,13 +64,12 @@ class MappedRows:
         Raises:
             GoldenError: The file ends early or its bytes are damaged.
         """
-        array = self._mapped((rows, *self.header.shape[1:]))
+        array = self._next((rows, *self.header.shape[1:]))
         self._row += rows
         self._left -= rows
         if self._crc is not None:
             self._check(array)
-        # Processors and runtimes want numbers at multiples of their size.
-        return array if array.flags.aligned else array.copy()
+        return array
 
     def skip(self, rows: int) -> None:
         """Leave out that many rows."""
@@ -80,18 +81,23 @@ class MappedRows:
     def close(self) -> None:
         """Nothing is open between two reads."""
 
-    def _mapped(self, shape: tuple[int, ...]) -> Array:
-        size = int(np.prod(shape, dtype=object)) * self.header.dtype.itemsize
+    def _next(self, shape: tuple[int, ...]) -> Array:
+        dtype, count = self.header.dtype, math.prod(shape)
+        size = count * dtype.itemsize
         if size == 0:
-            return np.empty(shape, self.header.dtype)
+            return np.empty(shape, dtype)
         start = self._start + self._row * self.header.row_bytes
         try:
             with self._path.open("rb") as stream:
                 # Looked at each time: pages behind a file's end are a crash.
                 if stream.seek(0, 2) < start + size:
                     raise GoldenError(f"{self._where} ends early", hint=_HINT)
+                # Processors and runtimes want numbers at multiples of their size.
+                if start % dtype.alignment:
+                    stream.seek(start)
+                    return np.fromfile(stream, dtype, count).reshape(shape)
                 # Copy on write: a chunk is its reader's to change.
-                found = np.memmap(stream, self.header.dtype, "c", start, shape)
+                found = np.memmap(stream, dtype, "c", start, shape)
         except (OSError, ValueError) as error:
             message = f"{self._where} cannot be read ({error})"
             raise GoldenError(message, hint=_HINT) from error

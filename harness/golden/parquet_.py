@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from harness.core.errors import GoldenError, MissingGoldenError
 from harness.core.provenance import sha256_of
 from harness.golden.features import gathered
-from harness.golden.rows import Column, Shard, ShardSet
+from harness.golden.rows import Column, Shard, ShardSet, block_rows
 from harness.golden.spans import inside
 from harness.golden.table import Table, regroup, require_samples
 
@@ -35,6 +35,10 @@ _TEXT = np.dtype("U16")
 _LONGEST = 1 << 16
 _MAX_RATIO = 1000
 _SMALL = 64 << 20
+# Unpacked at once: what Arrow needs meanwhile is many times as much.
+_BATCH_BYTES = 256 << 10
+# Read at once of each packed column, and not a row group's whole.
+_BUFFER_BYTES = 64 << 10
 _DAMAGED = "the file was cut short or changed; restore it, or write it again"
 
 
@@ -118,28 +122,30 @@ def read_parquet(
         GoldenError: A file is damaged, or a row is not like the others.
     """
     chosen = [columns[name] for name in names]
-    yield from regroup(_parts(shards, chosen, rows, span), rows)
+    yield from regroup(_parts(shards, chosen, span), rows)
 
 
-def _parts(
-    shards: ShardSet, columns: Sequence[Column], rows: int, span: slice
-) -> Iterator[Block]:
+def _parts(shards: ShardSet, columns: Sequence[Column], span: slice) -> Iterator[Block]:
     for index, shard in enumerate(shards.shards):
         start = shards.ends[index] - shard.rows
         here = slice(max(0, span.start - start), min(shard.rows, span.stop - start))
         if here.start < here.stop:
             shards.verify(index)
-            yield from _file_parts(shard, columns, rows, here)
+            yield from _file_parts(shard, columns, here)
 
 
 def _file_parts(
-    shard: Shard, columns: Sequence[Column], rows: int, span: slice
+    shard: Shard, columns: Sequence[Column], span: slice
 ) -> Iterator[Block]:
+    rows = block_rows(columns, 1, _BATCH_BYTES)
     with _opened(shard.path) as file:
         _require_columns(file, shard, columns)
         groups, first = _groups(file, span)
         found = file.iter_batches(
-            rows, row_groups=groups, columns=[column.name for column in columns]
+            rows,
+            use_threads=False,
+            row_groups=groups,
+            columns=[column.name for column in columns],
         )
         yield from inside(_arrays(found, shard, columns, first), span, first)
 
@@ -182,7 +188,9 @@ def _require_columns(
 def _opened(path: Path) -> Iterator[pq.ParquetFile]:
     """The file, with whatever Arrow says of damaged bytes in our words."""
     try:
-        with pq.ParquetFile(path) as file:
+        # Read before it is asked for, the packed file would be held to its end.
+        how = {"pre_buffer": False, "buffer_size": _BUFFER_BYTES}
+        with pq.ParquetFile(path, **how) as file:
             _refuse_bombs(file, path)
             yield file
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:

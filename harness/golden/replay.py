@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from harness.core.protocols import Array, Arrays, Runtime
 
+# Read at once by who asks for less. Every variant holds as much: no more than makes
+# up for a read's own cost.
+_BLOCK_BYTES = 256 << 10
 _RECORD_AGAIN = "record the whole golden set again: harness record SUITE"
 
 
@@ -56,7 +59,7 @@ def open_session(path: Path, options: Mapping[str, object]) -> ReplaySession:
 class ReplaySession:
     """Recorded outputs; see `harness.core.protocols.Session`.
 
-    Reads a block ahead (about 2 MiB), so batches in order are read once.
+    Reads a block ahead (about 256 KiB), so batches in order are read once.
 
     Args:
         shards: The recorded rows.
@@ -113,7 +116,7 @@ class ReplaySession:
         # What is left of the old block is kept: going back in a packed shard would
         # mean to unpack it from its start.
         kept = {n: array[start - self._start :] for n, array in self._window.items()}
-        ahead = max(stop - self._stop, block_rows(self._columns, 1))
+        ahead = max(stop - self._stop, block_rows(self._columns, 1, _BLOCK_BYTES))
         count = min(ahead, self._shards.n_rows - self._stop)
         fresh = self._reader.read(count)
         self._start, self._stop = start, self._stop + count

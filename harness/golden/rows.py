@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from harness.core.vouched import Stamp
     from harness.golden.mapped import MappedRows
 
-# Read ahead: large enough that a block costs little more than its bytes, small
-# enough to stay in the cache of one core.
-_BLOCK_BYTES = 2 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -212,10 +208,10 @@ class RowReader:
             stream.skip(self._next - (self._end - shard.rows))
 
 
-def block_rows(columns: Sequence[Column], multiple: int) -> int:
-    """Rows of a block of about 2 MiB, a multiple of `multiple`."""
+def block_rows(columns: Sequence[Column], multiple: int, n_bytes: int) -> int:
+    """Rows of a block of about `n_bytes`, a multiple of `multiple`."""
     row_bytes = sum(column.row_bytes for column in columns) or 1
-    return multiple * max(1, _BLOCK_BYTES // (row_bytes * multiple))
+    return multiple * max(1, n_bytes // (row_bytes * multiple))
 
 
 def _stamp(shard: Shard) -> Stamp:

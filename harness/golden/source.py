@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from harness.golden.rows import Column
     from harness.golden.table import Block, Table
 
+# Read at once: large enough that a block costs little more than its bytes, small
+# enough to stay in the cache of one core.
+_BLOCK_BYTES = 2 << 20
+
 
 class TableGolden:
     """A golden set; see `harness.core.protocols.GoldenSource`.
@@ -87,7 +91,8 @@ class TableGolden:
         if part.start == part.stop:
             return
         names = self.roles.columns
-        step = block_rows([self.table.columns[name] for name in names], rows)
+        columns = [self.table.columns[name] for name in names]
+        step = block_rows(columns, rows, _BLOCK_BYTES)
         start = part.start
         for block in self.table.read(names, step, part):
             chunk = self._chunk(block, start)

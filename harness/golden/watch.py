@@ -119,19 +119,23 @@ class SampleWatch:
 
     def _duplicates(self) -> str | None:
         hashes = np.concatenate([np.zeros(0, np.uint64), *self._hashes])
-        samples = np.concatenate([np.zeros(0, np.int64), *self._samples])
-        # Of samples too, so that copies are told alike however the data were split.
-        order = np.lexsort((samples, hashes))
-        ranked = hashes[order]
-        again = np.flatnonzero(ranked[1:] == ranked[:-1])
-        if not again.size:
+        hashes.sort()
+        again = hashes[1:] == hashes[:-1]
+        n_again = int(np.count_nonzero(again))
+        if not n_again:
             return None
-        first, second = samples[order[again[0]]], samples[order[again[0] + 1]]
-        count = f"{again.size}" if self._every == 1 else f"At least {again.size}"
+        first, second = self._samples_of(hashes[again.argmax()])[:2]
+        count = f"{n_again}" if self._every == 1 else f"At least {n_again}"
         return (
             f"{count} of {self._seen} golden samples are copies of others, such as"
             f" sample {second} of sample {first}: they count more than once."
         )
+
+    def _samples_of(self, wanted: np.uint64) -> IntArray:
+        """The samples of one hash, rising: told alike however the data were split."""
+        pieces = zip(self._hashes, self._samples, strict=True)
+        found = [samples[hashes == wanted] for hashes, samples in pieces]
+        return np.sort(np.concatenate(found))
 
 
 def read_calibration(file: Path) -> frozenset[str]:

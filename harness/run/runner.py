@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from harness.core.protocols import Array, Arrays, GoldenChunk, GoldenSource
     from harness.run.windows import RunFacts
 
-# Samples that may wait to be used: some blocks of what is read at once (2 MiB each).
-_AHEAD_BYTES = 8 << 20
+# Samples that may wait to be used: two blocks of what is read at once (2 MiB each).
+_AHEAD_BYTES = 4 << 20
 
 
 class Answering(Protocol):
@@ -109,7 +109,7 @@ def stream(
 
     Yields:
         Windows in order. Memory holds one at a time, the samples of the next, on
-        which variants with a process of their own set out meanwhile, and 8 MiB of
+        which variants with a process of their own set out meanwhile, and 4 MiB of
         samples that are read ahead, or one window of them.
 
     Raises:
@@ -130,7 +130,11 @@ def stream(
 
 
 def _weight(chunk: GoldenChunk) -> int:
-    return sum(array.nbytes for array in chunk.inputs.values())
+    """Bytes of all that it holds: of small samples, labels and names are the most."""
+    named = (chunk.inputs, chunk.targets, chunk.metadata)
+    arrays = [array for one in named for array in one.values()]
+    arrays += [one for one in (chunk.labels, chunk.sample_ids) if one is not None]
+    return sum(array.nbytes for array in arrays)
 
 
 def _begun(

@@ -1,7 +1,9 @@
 """What was frozen thaws to the same thing, and to nothing else."""
 
+import gc
 import json
 import struct
+import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
 from contextlib import suppress
 from pathlib import Path
@@ -274,3 +276,16 @@ def test_hostile_bytes_are_refused(frozen):
     with pytest.raises(ReportError, match="cannot be read") as caught:
         thaw(frozen, list)
     assert "remove it" in caught.value.hint
+
+
+def test_what_was_frozen_is_let_go_at_once():
+    """Not when Python next looks for circles: answers are large."""
+    state = np.zeros(8)
+    gone = weakref.ref(state)
+    gc.disable()
+    try:
+        freeze({"answers": state})
+        del state
+        assert gone() is None
+    finally:
+        gc.enable()

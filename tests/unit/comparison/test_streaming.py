@@ -1,5 +1,7 @@
 """OutputMetric against plain float64 numpy, in every order and split."""
 
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from itertools import pairwise
 
@@ -338,3 +340,23 @@ def test_equal_directions_have_a_cosine_of_one(seed, n):
     r = np.random.default_rng(seed).standard_normal((n, 7)).astype(np.float32)
     assert compare(r, r.copy()).cosine_similarity == 1.0
     assert compare(r, -r).cosine_similarity == -1.0
+
+
+def test_many_outputs_are_measured_in_the_same_memory():
+    r = np.ones((1, BLOCK), np.float32)
+    OutputMetric("r", "c").update(r, r + 1, slice(0, 1))
+    tracemalloc.start()
+    metrics = [OutputMetric(f"r{i}", "c") for i in range(20)]
+    for metric in metrics:
+        metric.update(r, r + 1, slice(0, 1))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * r.nbytes
+
+
+def test_threads_measure_beside_each_other():
+    r = np.random.default_rng(0).random((200, BLOCK // 8), np.float32)
+    sides = [(r, r + np.float32(k)) for k in (1, 3)]
+    alone = [compare(*side) for side in sides]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda side: compare(*side), sides)) == alone

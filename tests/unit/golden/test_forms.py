@@ -462,3 +462,14 @@ class TestUrls:
         url = "zip://set::memory://evil.zip"
         with pytest.raises(GoldenError):
             open_golden(GoldenSpec(tmp_path / "data", url=url))
+
+
+def test_a_packed_file_is_not_held_while_it_is_read(tmp_path, opened):
+    x = np.random.default_rng(0).random((1 << 15, 64))
+    columns = {"x": pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), 64)}
+    pq.write_table(pa.table(columns), tmp_path / "d.parquet", row_group_size=1 << 11)
+    del columns
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() for _ in opened("d.parquet").chunks(256)]
+    assert (tmp_path / "d.parquet").stat().st_size > 12 << 20
+    assert max(held) - before < 4 << 20

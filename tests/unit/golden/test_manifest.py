@@ -60,7 +60,7 @@ def test_changed_shard_names_file_and_both_digests(folder):
 
 
 def test_rows_before_the_changed_shard_are_served(folder, monkeypatch):
-    monkeypatch.setattr("harness.golden.rows._BLOCK_BYTES", 1)
+    monkeypatch.setattr("harness.golden.source._BLOCK_BYTES", 1)
     (folder / "shard-002.npz").write_bytes(b"")
     chunks = opened(folder).chunks(3)
     assert next(chunks).rows == slice(0, 3)

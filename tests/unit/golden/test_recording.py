@@ -94,7 +94,7 @@ def test_rows_in_any_order_over_any_shards(
 ):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record, "_SHARD_ROWS", per_shard)
-        patch.setattr("harness.golden.rows._BLOCK_BYTES", ahead)
+        patch.setattr("harness.golden.replay._BLOCK_BYTES", ahead)
         session = open_session(write(tmp_path_factory.mktemp("r") / "r", 4), {})
         for start in starts:
             rows = slice(start, min(start + size, 10))
@@ -111,7 +111,7 @@ def test_rows_beyond_the_end_say_how_to_record_them(recording):
 
 @pytest.mark.usefixtures("small_shards")
 def test_changed_shard_is_found_when_it_is_reached(tmp_path, monkeypatch):
-    monkeypatch.setattr("harness.golden.rows._BLOCK_BYTES", 1)
+    monkeypatch.setattr("harness.golden.replay._BLOCK_BYTES", 1)
     folder = write(tmp_path / "recorded", 4)
     shard = folder / "shard-001.npz"
     shard.write_bytes(shard.read_bytes()[:-1] + b"!")

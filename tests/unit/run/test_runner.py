@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from time import sleep
 
 import numpy as np
 import pytest
@@ -154,3 +156,25 @@ def test_progress_is_told_after_each_window(fakes):
     told = []
     run(fakes, 9000, 8, told=lambda done, total: told.append((done, total)))
     assert told == [(4096, 9000), (8192, 9000), (9000, 9000)]
+
+
+def test_what_is_read_ahead_is_bounded_by_all_that_it_holds(fakes):
+    """Of small samples, labels and names are the most."""
+
+    class Named(fakes.Source):
+        made = 0
+
+        def chunks(self, rows, span=None):
+            for chunk in super().chunks(rows, span):
+                self.made += 1
+                names = np.full(len(chunk.inputs["x"]), "a", "U256")
+                yield replace(chunk, sample_ids=names)
+
+    source = Named(fakes.samples(60 * 4096))
+    made = []
+    for _ in stream(source, fakes.predictor(fakes.Session(), 4096), {}):
+        # Time for whoever would read on.
+        sleep(0.002)
+        made.append(source.made)
+    # The next, one that waits for its 4 MiB, and one that is being made.
+    assert max(n - used for used, n in enumerate(made, 1)) <= 3
