@@ -14,6 +14,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from harness.core.errors import MissingDependencyError, WorkerCrashed
+from harness.engines.cores import cores_in_all, shares
 from harness.engines.process import Process
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def start(work: Work, settings: Settings) -> Iterator[Processes]:
             f"worker processes run on Linux and macOS, not on {os.name}",
             hint="run with one worker",
         )
-    crew = Processes(work, settings.workers or _cores_in_all())
+    crew = Processes(work, settings.workers or cores_in_all())
     try:
         yield crew
     finally:
@@ -61,7 +62,7 @@ class Processes:
 
     def __init__(self, work: Work, n_workers: int) -> None:
         self._work = work
-        self._shares = _shares(n_workers)
+        self._shares = shares(n_workers)
         self._workers: dict[int, Process] = {}
         self._deaths: dict[int, int] = {}
         self._introduction: bytes | None = None
@@ -162,20 +163,3 @@ class Processes:
         worker.owed.clear()
         worker.close()
         self._hire(place)
-
-
-def _shares(n_workers: int) -> list[tuple[int, ...]]:
-    """The cores of each worker; none named where they must be shared."""
-    cores = _cores()
-    if n_workers > len(cores):
-        return [()] * n_workers
-    return [tuple(cores[place::n_workers]) for place in range(n_workers)]
-
-
-def _cores() -> list[int]:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return sorted(affinity(0)) if affinity else []
-
-
-def _cores_in_all() -> int:
-    return max(1, len(_cores()) or os.cpu_count() or 1)

@@ -33,7 +33,7 @@ LAW = {
     "backends": (CORE | {"formats"}, ONNX),
     "canaries": (CORE, {"numpy", "onnx"}),
     "run": (CORE, {"numpy"}),
-    "engines": (CORE, {"distributed"}),
+    "engines": (CORE, {"dask", "distributed", "tornado"}),
     "cache": (CORE, {"numpy"}),
     "comparison": (CORE, {"numpy", "scipy"}),
     "formats": (CORE, {"numpy"}),
