@@ -45,6 +45,8 @@ _CLOSE_SECONDS = 10.0
 # For workers to come, where there are none: a cluster may grow as it is asked for work.
 _NOBODY_SECONDS = 60.0
 _LOOK_SECONDS = 5.0
+# For one answer to come from where it was found.
+_FETCH_SECONDS = 60.0
 
 
 @contextmanager
@@ -116,7 +118,7 @@ class Cluster:
         asked = self._opening or [self._ask_for_introduction()]
         self._await(asked)
         first = next(future for future in asked if future.done())
-        return bytes(result_of(first))
+        return bytes(self._fetched(first))
 
     def run(
         self, spans: Sequence[slice], progress: Progress | None = None
@@ -137,7 +139,7 @@ class Cluster:
             if progress is not None:
                 progress(done, spans[-1].stop)
             while asked and asked[0].counted:
-                yield from result_of(asked.popleft().future)
+                yield from self._fetched(asked.popleft().future)
 
     def close(self) -> None:
         """Have the workers close what they opened."""
@@ -211,6 +213,16 @@ class Cluster:
                     f" {self._client.scheduler.address}",
                 )
 
+    def _fetched(self, future: Any) -> Any:
+        """What a task found, which is lost and found again if its worker has gone."""
+        while True:
+            self._await([future])
+            try:
+                return result_of(future, _FETCH_SECONDS)
+            except TimeoutError:
+                if future.status == "error":
+                    raise  # of the task
+
     def _workers(self) -> list[str]:
         """Addresses of those that are there."""
         with reaching_the_scheduler():
@@ -228,7 +240,7 @@ def _count(asked: Iterable[_Asked]) -> int:
         if one.counted or not one.future.done():
             continue
         if one.future.status == "error":
-            result_of(one.future)
+            result_of(one.future, _FETCH_SECONDS)
         one.counted = True
         n_samples += one.n_samples
     return n_samples

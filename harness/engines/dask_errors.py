@@ -30,15 +30,20 @@ def reaching_the_scheduler() -> Iterator[None]:
         raise _lost() from error
 
 
-def result_of(future: Any) -> Any:
+def result_of(future: Any, patience: float) -> Any:
     """What a task found.
 
+    Args:
+        future: Of the task.
+        patience: Seconds that it may take to bring it here.
+
     Raises:
+        TimeoutError: It takes longer.
         HarnessError: What it raised; a worker's death is a crash.
         BackendError: The scheduler is gone, or lacks our package, or a worker does.
     """
     try:
-        return future.result()
+        return future.result(timeout=patience)
     except (CancelledError, CommClosedError) as error:
         raise _lost() from error
     except KilledWorker as error:

@@ -198,6 +198,7 @@ def test_a_scheduler_that_is_not_there_is_an_error(tmp_path, monkeypatch):
 def impatient(monkeypatch):
     monkeypatch.setattr(dask_, "_NOBODY_SECONDS", 0.5)
     monkeypatch.setattr(dask_, "_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(dask_, "_FETCH_SECONDS", 1.0)
 
 
 @pytest.mark.usefixtures("impatient")
