@@ -7,7 +7,6 @@ that is missing waits in memory, and is bounded.
 
 from __future__ import annotations
 
-import math
 import os
 from collections import deque
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from harness.core.errors import MissingDependencyError, WorkerCrashed
-from harness.core.machine import cores, n_cores
+from harness.engines.cores import cores_in_all, shares
 from harness.engines.process import Process
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def start(work: Work, settings: Settings) -> Iterator[Processes]:
             f"worker processes run on Linux and macOS, not on {os.name}",
             hint="run with one worker",
         )
-    crew = Processes(work, settings.workers or math.ceil(n_cores()))
+    crew = Processes(work, settings.workers or cores_in_all())
     try:
         yield crew
     finally:
@@ -63,7 +62,7 @@ class Processes:
 
     def __init__(self, work: Work, n_workers: int) -> None:
         self._work = work
-        self._shares = _shares(n_workers)
+        self._shares = shares(n_workers)
         self._workers: dict[int, Process] = {}
         self._deaths: dict[int, int] = {}
         self._introduction: bytes | None = None
@@ -164,11 +163,3 @@ class Processes:
         worker.owed.clear()
         worker.close()
         self._hire(place)
-
-
-def _shares(n_workers: int) -> list[tuple[int, ...]]:
-    """The cores of each worker; none named where they must be shared."""
-    ours = cores()
-    if n_workers > len(ours):
-        return [()] * n_workers
-    return [tuple(ours[place::n_workers]) for place in range(n_workers)]

@@ -33,7 +33,7 @@ LAW = {
     "backends": (CORE | {"formats"}, ONNX),
     "canaries": (CORE, {"numpy", "onnx"}),
     "run": (CORE, {"numpy"}),
-    "engines": (CORE, {"distributed", "psutil"}),
+    "engines": (CORE, {"dask", "distributed", "psutil", "tornado"}),
     "cache": (CORE, {"numpy"}),
     "comparison": (CORE, {"numpy", "scipy"}),
     "formats": (CORE, {"numpy"}),

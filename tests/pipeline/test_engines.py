@@ -5,8 +5,6 @@ import os
 import signal
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
-from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -74,8 +72,8 @@ def plain(report):
     return dict(report, provenance=None, variants=variants)
 
 
-def found(suite, **options):
-    return plain(ran(suite, **options))
+def found(suite, progress=None, **options):
+    return plain(ran(suite, progress, **options))
 
 
 @pytest.mark.parametrize("engine", ["local", "dask"])
@@ -84,30 +82,26 @@ def test_workers_find_what_one_process_finds(many, alone, engine):
     assert found(many, engine=engine, workers=2) == alone
 
 
-def test_a_worker_that_is_killed_changes_nothing(many, alone):
+@pytest.mark.parametrize("engine", ["local", "dask"])
+def test_a_worker_that_is_killed_changes_nothing(many, alone, engine):
     killed = []
 
-    def kill():
-        deadline = monotonic() + 60
-        while not killed and monotonic() < deadline:
-            killed.extend(_workers()[:1])
-            sleep(0.01)
-        sleep(0.5)
-        os.kill(killed[0], signal.SIGKILL)
+    def kill(_done, _total):
+        if not killed:
+            killed.extend(_workers(engine)[:1])
+            os.kill(killed[0], signal.SIGKILL)
 
-    killer = Thread(target=kill)
-    killer.start()
-    report = found(many, workers=2)
-    killer.join()
+    assert found(many, kill, engine=engine, workers=2) == alone
     assert killed
-    assert report == alone
 
 
-def _workers():
+def _workers(engine):
     """Worker processes of ours, by their command line."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    known = b"engines.worker" if engine == "local" else b"spawn_main"
+    threads = Path("/proc/self/task").iterdir()
+    children = " ".join((one / "children").read_text() for one in threads).split()
     lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-    return [int(pid) for pid, line in lines.items() if b"engines.worker" in line]
+    return [int(pid) for pid, line in lines.items() if known in line]
 
 
 @pytest.fixture
