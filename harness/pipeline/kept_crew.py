@@ -62,15 +62,13 @@ class KeptCrew:
         with remembering(cache.files):
             self._identities = identities(suite, source, options)
         self._windows = Parts(suite, source)
-        with ExitStack() as opening:
-            self.standings = self._open(options, opening)
-            self._stack = opening.pop_all()
-        facts = {n: s.facts for n, s in self.standings.items() if s.facts is not None}
-        self._running = {name: self._predictor(name) for name in facts}
-        self._runner = PartRunner(suite, source, self._running, calibrated)
-        self._kept = kept_parts(
-            suite, source, self.standings, self._identities, calibrated, cache
-        )
+        # Who is known is opened later, if at all, and closed all the same.
+        self._stack = ExitStack()
+        with ExitStack() as failing:
+            failing.callback(self._stack.close)
+            self.standings = self._open(options, self._stack)
+            self._runner, self._kept = self._runners(calibrated)
+            failing.pop_all()
 
     @property
     def told(self) -> dict[str, Any]:
@@ -148,6 +146,17 @@ class KeptCrew:
             self._cache.keep(key, standing)
         else:
             self._cache.repeatable = False
+
+    def _runners(
+        self, calibrated: Mapping[str, Calibrated]
+    ) -> tuple[PartRunner, KeptParts]:
+        suite, source = self._suite, self._source
+        facts = {n: s.facts for n, s in self.standings.items() if s.facts is not None}
+        self._running = {name: self._predictor(name) for name in facts}
+        kept = kept_parts(
+            suite, source, self.standings, self._identities, calibrated, self._cache
+        )
+        return PartRunner(suite, source, self._running, calibrated), kept
 
     def _predictor(self, name: str) -> KeptPredictor:
         standing, identity = self.standings[name], self._identities[name]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 
 from harness.cache import Store
@@ -446,3 +447,16 @@ def test_the_golden_suites_say_the_same(tmp_path, core_install, name):
     assert again.provenance["cache"].startswith("everything")
     shutil.rmtree(tmp_path / "cache" / "entries" / "reports")
     assert stable(evaluate(suite, options)) == plain
+
+
+def test_who_is_opened_on_the_way_is_closed(several, tmp_path):
+    """What is known of variants lets them be opened late, where data are new."""
+    options = RunOptions(cache=tmp_path / "cache", isolation="process", diagnose=False)
+    evaluate(several.suite, options)
+    rng = np.random.default_rng(6)
+    x = rng.normal(0, 1, (2_000, 4)).astype(np.float32)
+    several.data(x=x, label=rng.integers(0, 3, len(x)))
+    before = set(psutil.Process().children())
+    report = evaluate(several.suite, options)
+    assert all(variant.status == "ran" for variant in report.variants)
+    assert set(psutil.Process().children()) <= before
