@@ -6,7 +6,8 @@ A suite of a reference and eight candidates, convolutional networks of the same 
 over the same samples. It is run by `harness run` without a cache, with an
 empty one, unchanged, with one candidate changed, and with the reference changed. Beside
 the changed candidate stands the bare loop of that model alone over the same samples.
-Seconds are those of whole processes, by the clock and of all processors together.
+Seconds are those of whole processes, by the clock and of all processors together. All
+but one of the runs have no workers join: the clock tells them from the loop, too.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ EMPTY = "with an empty one"
 NOTHING = "nothing changed"
 CANDIDATE = "one candidate changed"
 BARE = "the bare loop of that candidate"
+JOINED = "one candidate changed, workers may join"
 REFERENCE = "the reference changed"
 
 
@@ -111,15 +113,17 @@ def measure(sizes: Sizes, say: Say) -> Figures:
 
 def _rows(place: Path, case: Case, suite: Path, say: Say) -> Iterator[Row]:
     cache = f"--cache={place / 'cache'}"
+    one = "--workers=1"
     candidate, reference = place / "m1.onnx", place / "m0.onnx"
     steps: tuple[tuple[str, Callable[[], Seconds]], ...] = (
         (PYTHON, lambda: _seconds("-c", "pass")),
-        (WITHOUT, lambda: _run(suite)),
-        (EMPTY, lambda: _run(suite, cache)),
-        (NOTHING, lambda: _run(suite, cache)),
-        (CANDIDATE, lambda: _run(_changed(suite, candidate), cache)),
+        (WITHOUT, lambda: _run(suite, one)),
+        (EMPTY, lambda: _run(suite, cache, one)),
+        (NOTHING, lambda: _run(suite, cache, one)),
+        (CANDIDATE, lambda: _run(_changed(suite, candidate), cache, one)),
         (BARE, lambda: _bare(case, candidate)),
-        (REFERENCE, lambda: _run(_changed(suite, reference), cache)),
+        (JOINED, lambda: _run(_changed(suite, candidate), cache)),
+        (REFERENCE, lambda: _run(_changed(suite, reference), cache, one)),
     )
     for what, step in steps:
         say(what)
