@@ -54,7 +54,7 @@ def _cache(book: Book) -> Iterator[Aim]:
     what = "nothing changed, past the interpreter's start"
     most, found = cache.AIM_UNCHANGED, figures.unchanged
     yield Aim(what, f"≤ {most:.0f} s", f"{found:.1f} s", found <= most)
-    what = "one candidate changed, to its bare loop"
+    what = "one candidate changed, to its bare loop, by the clock"
     most, found = cache.AIM_CHANGED, figures.changed
     yield Aim(what, f"≤ {most} x", f"{found:.2f} x", found <= most)
 

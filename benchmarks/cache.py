@@ -89,8 +89,8 @@ class Figures:
 
     @property
     def changed(self) -> float:
-        """Processor seconds of a changed candidate, to those of its bare loop."""
-        return self.row(CANDIDATE).processors / self.row(BARE).processors
+        """Seconds of a changed candidate, by the clock, to those of its bare loop."""
+        return self.row(CANDIDATE).clock / self.row(BARE).clock
 
     @property
     def filling(self) -> float:
@@ -205,7 +205,7 @@ def _cells(figures: Figures, row: Row) -> tuple[str, ...]:
         clock = marked(clock, figures.unchanged <= AIM_UNCHANGED)
     if row.what == CANDIDATE:
         aim = f"≤ {AIM_CHANGED} x its bare loop"
-        processors = marked(processors, figures.changed <= AIM_CHANGED)
+        clock = marked(clock, figures.changed <= AIM_CHANGED)
     return row.what, clock, processors, aim
 
 

@@ -12,7 +12,7 @@ import io
 import json
 import math
 from collections import Counter, OrderedDict, defaultdict, deque
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAGIC = b"MQH1"
-# Of the first version of numpy's own format, which all arrays of numbers fit.
-_LONGEST_HEADER = 10 + (1 << 16)
 _SEQUENCES = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 _MAPPINGS = {"dict": dict, "Counter": Counter, "OrderedDict": OrderedDict}
 _FACTORIES = {"list": list, "int": int, "float": float, "dict": dict, "set": set}
@@ -260,25 +258,39 @@ class _Reader:
         return array
 
     def _class(self, name: str) -> type:
-        module, _, qualified = name.partition(":")
+        module = name.partition(":")[0]
         if module.partition(".")[0] not in self._packages:
             raise ValueError(f"{module} is not allowed in it")
-        found: Any = importlib.import_module(module)
-        for part in qualified.split("."):
-            found = getattr(found, part)
-        # A module of ours names what it has imported from others.
-        if not isinstance(found, type) or found.__module__ != module:
-            raise TypeError(f"{name} is no class of that module")
-        return found
+        return _class_of(name)
+
+
+@lru_cache(maxsize=256)
+def _class_of(name: str) -> type:
+    module, _, qualified = name.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in qualified.split("."):
+        found = getattr(found, part)
+    # A module of ours names what it has imported from others.
+    if not isinstance(found, type) or found.__module__ != module:
+        raise TypeError(f"{name} is no class of that module")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _header(frozen: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and dtype; the same few headers come again and again."""
+    buffer = io.BytesIO(frozen)
+    if np.lib.format.read_magic(buffer) != (1, 0):
+        raise ValueError("an array is of another version")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(buffer)
+    return shape, fortran, dtype
 
 
 def _npy(frozen: memoryview) -> Array:
     """An array as numpy writes it; no more memory is asked for than there are bytes."""
-    buffer = io.BytesIO(frozen[:_LONGEST_HEADER])
-    if np.lib.format.read_magic(buffer) != (1, 0):
-        raise ValueError("an array is of another version")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(buffer)
-    body = frozen[buffer.tell() :]
+    end = 10 + int.from_bytes(frozen[8:10], "little")
+    shape, fortran, dtype = _header(bytes(frozen[:end]))
+    body = frozen[end:]
     if dtype.hasobject or min(shape, default=0) < 0:
         raise ValueError("an array holds Python objects, or has no shape")
     if math.prod(shape) * dtype.itemsize != len(body):

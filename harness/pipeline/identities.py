@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from harness.backends.detect import backend_for
@@ -18,6 +18,8 @@ from harness.pipeline.opening import preprocess_of, recording_of
 from harness.pipeline.report_key import files_of_options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from harness.core.protocols import GoldenSource
     from harness.core.specs import Suite, VariantSpec
 
@@ -84,7 +86,7 @@ class Parts:
         # What another package scores with may change with any package.
         others = () if plain_task else installed()
         self._scoring = digest_of(plain([scored, data, others]))
-        self._digest = partial(span_digest, source)
+        self._digest = _digests_of(source)
 
     def answers(self, identity: str, rows: slice) -> str:
         """Of what a variant answered."""
@@ -95,8 +97,15 @@ class Parts:
         return key_of("states", self._scoring, self._digest(span), rows, parts)
 
 
-def span_digest(source: GoldenSource, span: slice) -> str:
+def _digests_of(source: GoldenSource) -> Callable[[slice], str]:
     """What identifies a part of golden data, its place among them included."""
-    if isinstance(source, SpannedSource):
-        return source.span_digest(span)
-    return digest_of([source.digest, span.start, span.stop])
+    spanned = source if isinstance(source, SpannedSource) else None
+
+    # Every variant asks about the same part.
+    @lru_cache(maxsize=1024)
+    def found(start: int, stop: int) -> str:
+        if spanned is not None:
+            return spanned.span_digest(slice(start, stop))
+        return digest_of([source.digest, start, stop])
+
+    return lambda span: found(span.start, span.stop)
