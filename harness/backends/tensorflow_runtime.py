@@ -31,11 +31,14 @@ def runtime_facts() -> dict[str, str | int | float | bool | None]:
     """Settings of TensorFlow that decide its last bits."""
     tf = import_tensorflow()
     threading = tf.config.threading
+    # It computes on the first one that it sees.
+    elsewhere = {"device": "GPU"} if tf.config.list_physical_devices("GPU") else {}
     return {
         "intra_op_num_threads": threading.get_intra_op_parallelism_threads(),
         "inter_op_num_threads": threading.get_inter_op_parallelism_threads(),
         # Its kernels order sums differently; on by default on x86 Linux.
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+        **elsewhere,
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.backends import tensorflow_runtime
 from harness.backends.tensorflow_ import open_session
 from harness.core.errors import ModelLoadError, SuiteError
 
@@ -82,3 +83,10 @@ def test_nothing_is_printed_while_tensorflow_starts():
     )
     assert done.stdout == ""
     assert done.stderr == ""
+
+
+def test_who_computes_elsewhere_says_so(monkeypatch):
+    tf = tensorflow_runtime.import_tensorflow()
+    assert "device" not in tensorflow_runtime.runtime_facts()
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    assert tensorflow_runtime.runtime_facts()["device"] == "GPU"
