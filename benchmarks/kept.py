@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.fresh import ROOT
 from harness.core.codec import from_json, to_json
 from harness.core.files import write_text
-from harness.core.provenance import environment
+from harness.core.provenance import environment, versions_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,20 +63,10 @@ def here(sizes: dict[str, int], seconds: float) -> Measured:
         found["cpu_count"],
         tuple(found["cpu_flags"]),
         found["python"],
-        _versions(),
+        versions_of(_PACKAGES),
         sizes,
         seconds,
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def keep(

@@ -31,16 +31,8 @@ def quota(cgroups: Path = _CGROUPS, own: Path = _OWN) -> float:
         cgroups: Where the control groups are mounted.
         own: Tells which ones this process is in.
     """
-    least = math.inf
-    for folder in _folders(cgroups, own, _CPU):
-        period = _numbers(folder / "cpu.cfs_period_us")
-        told = _numbers(folder / "cpu.max") or [
-            *_numbers(folder / "cpu.cfs_quota_us"),
-            *period,
-        ]
-        if len(told) == 2 and min(told) > 0:
-            least = min(least, told[0] / told[1])
-    return least
+    folders = _folders(cgroups, own, _CPU)
+    return min(map(_quota_of, folders), default=math.inf)
 
 
 def memory_left(cgroups: Path = _CGROUPS, own: Path = _OWN) -> float:
@@ -50,17 +42,29 @@ def memory_left(cgroups: Path = _CGROUPS, own: Path = _OWN) -> float:
         cgroups: Where the control groups are mounted.
         own: Tells which ones this process is in.
     """
-    least = math.inf
-    for folder in _folders(cgroups, own, _MEMORY):
-        most = _numbers(folder / "memory.max") or _numbers(
-            folder / "memory.limit_in_bytes"
+    folders = _folders(cgroups, own, _MEMORY)
+    return max(0.0, min(map(_room_of, folders), default=math.inf))
+
+
+def _quota_of(group: Path) -> float:
+    period = _numbers(group / "cpu.cfs_period_us")
+    told = _numbers(group / "cpu.max")
+    told = told or [*_numbers(group / "cpu.cfs_quota_us"), *period]
+    given = len(told) == 2 and min(told) > 0
+    return told[0] / told[1] if given else math.inf
+
+
+def _room_of(group: Path) -> float:
+    most, used = (
+        _numbers(group / ours) or _numbers(group / older)
+        for ours, older in (
+            ("memory.max", "memory.limit_in_bytes"),
+            ("memory.current", "memory.usage_in_bytes"),
         )
-        used = _numbers(folder / "memory.current") or _numbers(
-            folder / "memory.usage_in_bytes"
-        )
-        if most and used:
-            least = min(least, most[0] - used[0] + _cached(folder / "memory.stat"))
-    return max(0.0, least)
+    )
+    if not (most and used):
+        return math.inf
+    return most[0] - used[0] + _cached(group / "memory.stat")
 
 
 def _cached(stat: Path) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from harness.core.remembered import remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _BLOCK = 1 << 20
 _PACKAGES = (
@@ -93,8 +93,13 @@ def environment(folder: Path) -> dict[str, object]:
 
 def package_versions() -> dict[str, str]:
     """Versions of ours and of the runtimes that are installed."""
+    return versions_of(_PACKAGES)
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Package -> version, of those that are installed."""
     found = {}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
