@@ -14,6 +14,7 @@ from harness.comparison import distance
 from harness.core.errors import ComparisonError, ModelLoadError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from harness.core.protocols import Arrays, RunFile
@@ -69,9 +70,7 @@ def read_graph(source: Path | bytes) -> onnx.ModelProto:
 
 def precision_of(model: onnx.ModelProto) -> Precision:
     """The coarsest arithmetic in a model."""
-    graphs = (model.graph, *model.functions)
-    ops = {node.op_type for graph in graphs for node in graph.node}
-    if any(mark in op for op in ops for mark in _QUANTIZES):
+    if _has_ops(model, _QUANTIZES):
         return CODES
     if any(tensor.data_type in _HALVES for tensor in model.graph.initializer):
         return HALF
@@ -84,9 +83,13 @@ def multiplies_codes(model: onnx.ModelProto) -> bool:
     A product with weights that are codes is what it takes for integer kernels, which
     round what they are fed to codes as well.
     """
+    return _has_ops(model, (*_QUANTIZES, "DequantizeLinear", "MatMulNBits"))
+
+
+def _has_ops(model: onnx.ModelProto, marks: Sequence[str]) -> bool:
+    """Whether the name of an operator holds one of these."""
     graphs = (model.graph, *model.functions)
     ops = {node.op_type for graph in graphs for node in graph.node}
-    marks = (*_QUANTIZES, "DequantizeLinear", "MatMulNBits")
     return any(mark in op for op in ops for mark in marks)
 
 

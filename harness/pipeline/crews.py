@@ -129,14 +129,15 @@ def crew_for(
         HarnessError: The reference cannot be run, or workers cannot be started.
     """
     asked = suite, source, options, calibrated, cache
-    measured = options.engine == "local" and options.workers is None
-    alone = measured or (options.engine == "local" and options.workers == 1)
+    here = options.engine == "local"
+    alone = here and options.workers in (None, 1)
     if not alone and (cache is None or not nothing_left(*asked[:-1], cache)):
         with _workers(*asked) as crew:
             yield crew
         return
     began = monotonic()
     with closing(local_crew(*asked)) as crew:
+        measured = here and options.workers is None
         if not (measured and may_grow(suite, crew.standings)):
             yield crew
             return
