@@ -5,24 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from digits_drift import DIGITS, diagnosed
 
-from harness.core.specs import Preprocess
 from harness.pipeline.drift import DiagnoseOptions, diagnose_pair
 from harness.pipeline.evaluation import planned_checks
 from harness.suite import load_suite
 
-DIGITS = Path(__file__).parents[2] / "golden" / "digits"
 MODELS = DIGITS / "models"
-
-
-def diagnosed(reference, candidate):
-    options = DiagnoseOptions(n_samples=24)
-    preprocess = Preprocess(scale=0.0625)
-    data = DIGITS / "data"
-    return diagnose_pair(reference, candidate, data, options, preprocess=preprocess)[0]
 
 
 @pytest.mark.parametrize("reference", ["digits.onnx", "digits.tflite"])

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from digits_drift import DIGITS, diagnosed
 
-from harness.core.specs import Preprocess
-from harness.pipeline.drift import DiagnoseOptions, diagnose_pair
-
-DIGITS = Path(__file__).parents[2] / "golden" / "digits"
 MODELS = DIGITS / "models"
-
-
-def diagnosed(reference, candidate):
-    options = DiagnoseOptions(n_samples=24)
-    preprocess = Preprocess(scale=0.0625)
-    data = DIGITS / "data"
-    return diagnose_pair(reference, candidate, data, options, preprocess=preprocess)[0]
 
 
 @pytest.mark.parametrize("reference", ["digits.onnx", "digits.tflite"])

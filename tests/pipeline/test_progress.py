@@ -1,11 +1,9 @@
 """How far a command is: told on a terminal, and nowhere else."""
 
-import os
-import pty
-import subprocess
 import sys
 
 import pytest
+from terminals import seen_on_a_terminal
 
 from harness.cli import base
 from harness.report import meter
@@ -66,24 +64,9 @@ def test_a_pipe_hears_nothing(ready, small, name, at_once, monkeypatch):
 
 def on_a_terminal(folder, **environment):
     """What a run tells a terminal beside its output, and its output."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "run", "quality.toml"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        env={**os.environ, **environment},
-    )
-    os.close(theirs)
-    parts = []
-    try:
-        while part := os.read(ours, 65536):
-            parts.append(part)
-    except OSError:  # the other end is closed
-        pass
-    os.close(ours)
-    out, _ = process.communicate()
-    return b"".join(parts).decode(), out.decode()
+    command = [sys.executable, "-c", PROGRAM, "run", "quality.toml"]
+    told, out, _ = seen_on_a_terminal(command, folder, environment, "stderr")
+    return told, out
 
 
 def test_a_terminal_is_left_as_it_was(ready):

@@ -1,11 +1,9 @@
 """How far a suite's evaluation is: on a terminal alone, where it takes long."""
 
-import os
-import pty
-import subprocess
 import sys
 
 import pytest
+from terminals import seen_on_a_terminal
 
 SLOWLY = """
 import time
@@ -37,25 +35,12 @@ def slow(project, pytester):
 
 def on_a_terminal(folder, *arguments, **environment):
     """What pytest writes to a terminal of 80 columns."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=folder,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", **environment},
-    )
-    os.close(theirs)
-    parts = []
-    try:
-        while part := os.read(ours, 65536):
-            parts.append(part)
-    except OSError:  # the other end is closed
-        pass
-    os.close(ours)
-    assert process.wait() == 0
-    return b"".join(parts).decode()
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    around = {"TERM": "xterm", "COLUMNS": "80", **environment}
+    streams = "stdin", "stdout", "stderr"
+    told, _, code = seen_on_a_terminal(command, folder, around, *streams)
+    assert code == 0
+    return told
 
 
 def test_a_terminal_sees_counts_and_the_time_left(slow, pytester):
